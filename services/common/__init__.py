@@ -1,0 +1,1 @@
+"""What every service shares: application frame, settings, live configuration, telemetry, health, auth, errors."""

@@ -1,0 +1,129 @@
+"""The few errors that reach a caller, and the one place that puts them into OpenAI's error shape."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from common.metrics import counter
+
+log = structlog.get_logger("errors")
+UNHANDLED = counter("unhandled_errors_total", "Exceptions that no code expected, answered with 500", ["service"])
+
+_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+
+
+class ApiError(Exception):
+    """An answer that is an error. `message` is read by the caller: it names the field and says what to do."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        type: str | None = None,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.type = type or _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
+        self.param = param
+        self.code = code
+        self.headers = dict(headers or {})
+
+
+def invalid(message: str, param: str | None = None, code: str | None = None) -> ApiError:
+    """400: the request cannot be understood or breaks a rule."""
+    return ApiError(400, message, param=param, code=code)
+
+
+def not_found(message: str, param: str | None = None) -> ApiError:
+    """404: there is no such thing, or it is not the caller's."""
+    return ApiError(404, message, param=param, code="not_found")
+
+
+def too_large(message: str, param: str | None = None) -> ApiError:
+    """413: the body or a part of it is over its limit."""
+    return ApiError(413, message, param=param, code="request_too_large")
+
+
+def not_implemented(what: str) -> ApiError:
+    """501: part of the API that this release does not have."""
+    return ApiError(501, f"{what} is not available in this release.", type="not_implemented", code="not_implemented")
+
+
+def unavailable(message: str, retry_after_s: float = 1.0) -> ApiError:
+    """503: a part that the answer needs is down for now."""
+    headers = {"retry-after": str(max(1, math.ceil(retry_after_s)))}
+    return ApiError(503, message, type="server_error", code="service_unavailable", headers=headers)
+
+
+def error_body(error: ApiError) -> dict[str, Any]:
+    """The wire format: `{"error": {"message", "type", "param", "code"}}`."""
+    return {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
+
+
+def install(app: FastAPI, service: str) -> None:
+    """Answer every failure of the application in the wire format, leaking nothing internal."""
+
+    async def on_api_error(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, ApiError)
+        return _response(error)
+
+    async def on_http_error(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        return _response(_from_http(request, error))
+
+    async def on_validation_error(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        return _response(_from_validation(error.errors()))
+
+    async def on_unexpected(request: Request, error: Exception) -> JSONResponse:
+        UNHANDLED.labels(service).inc()
+        log.error("unhandled", path=request.url.path, error=type(error).__name__, exc_info=error)
+        return _response(ApiError(500, "Something went wrong on our side; the request id helps us find it."))
+
+    app.add_exception_handler(ApiError, on_api_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
+    app.add_exception_handler(Exception, on_unexpected)
+
+
+def _response(error: ApiError) -> JSONResponse:
+    return JSONResponse(error_body(error), status_code=error.status, headers=error.headers)
+
+
+def _from_http(request: Request, error: HTTPException) -> ApiError:
+    if error.status_code == 404:
+        return ApiError(404, f"Unknown path: {request.method} {request.url.path}", code="unknown_url")
+    if error.status_code == 405:
+        message = f"Method {request.method} is not allowed on {request.url.path}"
+        return ApiError(405, message, code="method_not_allowed", headers=error.headers)
+    return ApiError(error.status_code, str(error.detail), headers=error.headers)
+
+
+def _from_validation(problems: Sequence[Any]) -> ApiError:
+    """The first problem in words, with its place written as a path: `messages[0].role`."""
+    first: dict[str, Any] = problems[0]
+    if first.get("type") == "json_invalid":
+        reason = first.get("ctx", {}).get("error", "it cannot be parsed")
+        return invalid(f"The body is not valid JSON: {reason}", code="invalid_json")
+    place = field_path([part for part in first.get("loc", ()) if part not in ("body", "query", "path", "header")])
+    message = str(first.get("msg", "invalid")).removeprefix("Value error, ")
+    return invalid(f"{place}: {message}" if place else message, param=place or None)
+
+
+def field_path(parts: Sequence[str | int]) -> str:
+    """`("messages", 0, "role")` → `messages[0].role`."""
+    path = ""
+    for part in parts:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path

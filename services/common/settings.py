@@ -1,0 +1,78 @@
+"""Start-up settings of a service, read once from the environment (prefix FAIRLEAD_)."""
+
+import ipaddress
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """Settings that every service has; a service adds its own in its `settings.py`.
+
+    Only what is fixed for the life of a process belongs here. What may change while it runs is a tunable.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="FAIRLEAD_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    service: str = Field(default="service", description="Name in logs, metrics and traces, such as `llm-proxy`.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+
+    auth: Literal["none", "keys"] = Field(
+        default="none", description="`none` is refused on any but a loopback address."
+    )
+    keys_file: Path | None = Field(default=None, description="JSON file of hashed API keys, re-read when it changes.")
+    service_key_file: Path | None = Field(default=None, description="This service's own key for calling the others.")
+
+    config_file: Path | None = Field(default=None, description="YAML file of tunables, watched while running.")
+    last_good_dir: Path | None = Field(default=None, description="Where the last valid tunables are kept.")
+
+    database_url: SecretStr | None = Field(default=None, description="Postgres as the application role.")
+    database_owner_url: SecretStr | None = Field(default=None, description="Postgres as the owner; migrations only.")
+    objects_url: str | None = Field(default=None, description="Where file bytes live: file://, s3://, az://, gs://.")
+    pool_url: str = Field(default="http://127.0.0.1:8081/v1", description="Base URL of the LLM pool.")
+
+    otlp_endpoint: str | None = Field(default=None, description="Full URL of an OTLP/HTTP trace receiver; none: off.")
+    otlp_headers: SecretStr | None = Field(default=None, description="Headers for it: `name=value,name=value`.")
+    environment: str = Field(default="local", description="dev, test, prod…: on every trace.")
+    commit: str = Field(default="unknown", description="Commit that this process was built from.")
+    image_digest: str = Field(default="none", description="Digest of the image that this process runs in.")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    drain_s: float = Field(default=30.0, ge=0, le=3600, description="Longest wait for open requests at the end.")
+    max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, description="Largest request body but uploads.")
+
+    @model_validator(mode="after")
+    def _refuse_open_doors(self) -> Self:
+        if self.auth == "none" and not is_loopback(self.host):
+            raise ValueError(
+                f"FAIRLEAD_AUTH=none is only for loopback addresses, and FAIRLEAD_HOST is {self.host}: "
+                "set FAIRLEAD_AUTH=keys with FAIRLEAD_KEYS_FILE"
+            )
+        if self.auth == "keys" and self.keys_file is None:
+            raise ValueError("FAIRLEAD_AUTH=keys needs FAIRLEAD_KEYS_FILE (make one: python -m common.keys create)")
+        return self
+
+    def service_key(self) -> str | None:
+        """This service's own API key, read afresh so that a rotated Secret is used at once."""
+        if self.service_key_file is None:
+            return None
+        return self.service_key_file.read_text(encoding="utf-8").strip() or None
+
+    def database(self) -> str:
+        """The application role's database URL; raises ValueError when there is none."""
+        if self.database_url is None:
+            raise ValueError("FAIRLEAD_DATABASE_URL is not set: give the Postgres URL of the application role")
+        return self.database_url.get_secret_value()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a listening address is reachable from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,111 @@
+"""YAML (and so JSON) as people write it: parsed strictly, and every complaint names the key and the line."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from common.errors import field_path
+
+M = TypeVar("M", bound=BaseModel)
+# A ConfigMap holds 1 MiB; nothing that people edit is larger.
+LARGEST_BYTES = 1024 * 1024
+
+
+class ConfigError(ValueError):
+    """A configuration text that is refused: where (`key`, `line`; None when it is the whole text) and why."""
+
+    def __init__(self, reason: str, key: str | None = None, line: int | None = None) -> None:
+        place = ", ".join(part for part in (f"line {line}" if line else "", key or "") if part)
+        super().__init__(f"{place}: {reason}" if place else reason)
+        self.reason = reason
+        self.key = key
+        self.line = line
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """SafeLoader that refuses a key given twice: YAML itself would quietly keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)  # pyright: ignore[reportUnknownMemberType]
+            if not isinstance(key, Hashable):
+                raise ConfigError("a key must be plain text", line=key_node.start_mark.line + 1)
+            if key in seen:
+                raise ConfigError("the key is given twice", str(key), key_node.start_mark.line + 1)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The mapping that the text holds; raises ConfigError."""
+    if len(text) > LARGEST_BYTES:
+        raise ConfigError(f"the text is over {LARGEST_BYTES} bytes")
+    if not text.strip():
+        raise ConfigError("the file is empty; write {} to take every default")
+    try:
+        content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ConfigError(f"not valid YAML: {problem}", line=mark.line + 1 if mark else None) from None
+    except RecursionError:
+        raise ConfigError("not valid YAML: nested too deeply") from None
+    if content is None:
+        return {}
+    if not isinstance(content, Mapping):
+        raise ConfigError("the text must be a mapping of keys to values")
+    return {str(key): value for key, value in cast(Mapping[Any, Any], content).items()}
+
+
+def load(text: str, model: type[M]) -> M:
+    """The text as a `model`; raises ConfigError with the exact key, its line and the reason."""
+    content = parse(text)
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = [part for part in first["loc"] if not _is_type_tag(part)]
+        reason = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            reason = "unknown key"
+        more = error.error_count() - 1
+        reason += f" (and {more} more)" if more else ""
+        raise ConfigError(reason, field_path(place) or None, line_of(text, place)) from None
+    except RecursionError:
+        raise ConfigError("nested too deeply") from None
+
+
+def _is_type_tag(part: str | int) -> bool:
+    """Pydantic puts the tried type of a union into the place; a reader of the file knows nothing of it."""
+    return isinstance(part, str) and ("[" in part or part.startswith("function-"))
+
+
+def line_of(text: str, place: Sequence[str | int]) -> int | None:
+    """The 1-based line on which the value at `place` (or the nearest parent that exists) stands."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return None
+    line: int | None = None
+    for part in place:
+        found = _child(node, part)
+        if found is None:
+            break
+        line, node = found
+    return line
+
+
+def _child(node: Any, part: str | int) -> tuple[int, Any] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(part):
+                return key.start_mark.line + 1, value
+    elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        item = node.value[part]
+        return item.start_mark.line + 1, item
+    return None
