@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +35,13 @@ def create_app(
     routers: Sequence[APIRouter] = (),
     resources: Resources | None = None,
     live: LiveConfig[Any] | None = None,
+    body_limits: Mapping[str, int] | None = None,
 ) -> FastAPI:
     """A service's application.
 
     `resources` is a context manager that opens what the service needs (pools, clients, background tasks) onto
     `app.state` and closes it after the last request. `app.state` also holds `settings`, `health`, `telemetry`, `auth`
-    and `live`.
+    and `live`. `body_limits` gives paths whose bodies may be larger than `settings.max_body_bytes` (uploads).
     """
     logs.setup(settings.service, settings.log_level)
     state = health.Health(settings.service)
@@ -55,7 +56,14 @@ def create_app(
                 await stack.enter_async_context(resources(app))
             yield
 
-    app = FastAPI(title=f"Fairlead {settings.service}", version=settings.commit, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title=f"Fairlead {settings.service}",
+        version=settings.commit,
+        lifespan=lifespan,
+        redoc_url=None,
+        # The platform writes its own spans, by the contract of `common.telemetry`.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
     app.state.settings = settings
     app.state.health = state
     app.state.telemetry = Telemetry(settings)
@@ -67,9 +75,10 @@ def create_app(
     app.include_router(_operations(live))
     for router in routers:
         app.include_router(router)
-    errors.install(app, settings.service)
-    # The last added is the outermost: an oversized body is refused before it is read, and is still counted.
-    app.add_middleware(BodyLimit, largest=settings.max_body_bytes)
+    errors.install(app)
+    # The last added is the outermost: an unexpected failure is answered inside what counts and names the request.
+    app.add_middleware(BodyLimit, largest=settings.max_body_bytes, by_path=body_limits or {})
+    app.add_middleware(errors.Unexpected, service=settings.service)
     app.add_middleware(HttpMetrics, owner=app, service=settings.service)
     app.add_middleware(RequestId)
     return app

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -11,6 +11,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from common.metrics import counter
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = structlog.get_logger("errors")
 UNHANDLED = counter("unhandled_errors_total", "Exceptions that no code expected, answered with 500", ["service"])
@@ -50,9 +53,9 @@ def not_found(message: str, param: str | None = None) -> ApiError:
     return ApiError(404, message, param=param, code="not_found")
 
 
-def too_large(message: str, param: str | None = None) -> ApiError:
+def too_large(message: str, param: str | None = None, headers: Mapping[str, str] | None = None) -> ApiError:
     """413: the body or a part of it is over its limit."""
-    return ApiError(413, message, param=param, code="request_too_large")
+    return ApiError(413, message, param=param, code="request_too_large", headers=headers)
 
 
 def not_implemented(what: str) -> ApiError:
@@ -71,7 +74,7 @@ def error_body(error: ApiError) -> dict[str, Any]:
     return {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
 
 
-def install(app: FastAPI, service: str) -> None:
+def install(app: FastAPI) -> None:
     """Answer every failure of the application in the wire format, leaking nothing internal."""
 
     async def on_api_error(_: Request, error: Exception) -> JSONResponse:
@@ -86,15 +89,43 @@ def install(app: FastAPI, service: str) -> None:
         assert isinstance(error, RequestValidationError)
         return _response(_from_validation(error.errors()))
 
-    async def on_unexpected(request: Request, error: Exception) -> JSONResponse:
-        UNHANDLED.labels(service).inc()
-        log.error("unhandled", path=request.url.path, error=type(error).__name__, exc_info=error)
-        return _response(ApiError(500, "Something went wrong on our side; the request id helps us find it."))
-
     app.add_exception_handler(ApiError, on_api_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
-    app.add_exception_handler(Exception, on_unexpected)
+
+
+class Unexpected:
+    """ASGI middleware: an exception that no code expected is logged, counted, and answered with a bare 500."""
+
+    def __init__(self, app: "ASGIApp", service: str) -> None:
+        self.app = app
+        self.service = service
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Pass the request on. An answer that has begun cannot be mended: its connection is cut instead."""
+        started = False
+
+        async def watch(message: "Message") -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            UNHANDLED.labels(self.service).inc()
+            log.error("unhandled", path=scope["path"], error=type(error).__name__, exc_info=error)
+            if started:
+                raise
+            apology = ApiError(500, "Something went wrong on our side; the request id helps us find it.")
+            await respond(apology, scope, receive, send)
+
+
+async def respond(error: ApiError, scope: "Scope", receive: "Receive", send: "Send") -> None:
+    """Answer a raw ASGI request with the error."""
+    await _response(error)(scope, receive, send)
 
 
 def _response(error: ApiError) -> JSONResponse:
@@ -104,6 +135,8 @@ def _response(error: ApiError) -> JSONResponse:
 def _from_http(request: Request, error: HTTPException) -> ApiError:
     if error.status_code == 404:
         return ApiError(404, f"Unknown path: {request.method} {request.url.path}", code="unknown_url")
+    if error.status_code == 413:
+        return too_large(str(error.detail))
     if error.status_code == 405:
         message = f"Method {request.method} is not allowed on {request.url.path}"
         return ApiError(405, message, code="method_not_allowed", headers=error.headers)
