@@ -138,13 +138,18 @@ class _Server(uvicorn.Server):
         self._state = state
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """First signal: drain. Second SIGINT: give up waiting."""
-        if self._state.draining or NOTICE_S == 0:
+        """First signal: drain, and exit with 0 when it is done. A second SIGINT gives up waiting."""
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        elif not self._state.draining:
             self._state.draining = True
-            super().handle_exit(sig, frame)
-            return
-        self._state.draining = True
-        asyncio.get_running_loop().call_later(NOTICE_S, super().handle_exit, signal.SIGTERM, None)
+            if NOTICE_S:
+                asyncio.get_running_loop().call_later(NOTICE_S, self._stop)
+            else:
+                self._stop()
+
+    def _stop(self) -> None:
+        self.should_exit = True
 
 
 def serve(app: Any, settings: ServiceSettings, state: health.Health | None = None) -> None:
