@@ -113,7 +113,7 @@ def lines(outcomes: list[Outcome], files: dict[str, int]) -> Iterator[str]:
     yield "# Real documents, real questions"
     yield ""
     yield "Documentation from Debian's packages (Python, Git, Bash, Debian's own), ingested by `make run DOCS=…` with"
-    yield "the shipped defaults and the offline models; questions whose answers were looked up by hand, misses included."
+    yield "the shipped defaults and the offline models; questions whose answers were looked up by hand, misses kept."
     yield "Made by `python tests/load/real_documents.py` (its first lines give the commands)."
     yield ""
     yield f"{files['total']} files: {files['completed']} indexed, {files['failed']} failed. {len(outcomes)} questions: "
