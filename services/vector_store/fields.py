@@ -1,0 +1,66 @@
+"""Rules for what callers may put into names, metadata and attributes (OpenAI's limits)."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from vector_store.errors import InvalidError
+from vector_store.models import AttributeValue
+
+MAX_PAIRS = 16
+MAX_KEY_LENGTH = 64
+MAX_VALUE_LENGTH = 512
+MAX_NAME_LENGTH = 256
+MAX_PAGE = 100
+
+
+def check_name(name: str, param: str = "name") -> str:
+    if len(name) > MAX_NAME_LENGTH:
+        raise InvalidError(f"{param}: at most {MAX_NAME_LENGTH} characters, not {len(name)}.", param)
+    return storable(name)
+
+
+def check_metadata(metadata: Mapping[str, Any] | None, param: str = "metadata") -> dict[str, str]:
+    """At most 16 pairs of strings."""
+    checked = _check_pairs(metadata, param)
+    for key, value in checked.items():
+        if not isinstance(value, str):
+            raise InvalidError(f"{param}.{key}: must be a string.", f"{param}.{key}")
+    return checked
+
+
+def check_attributes(attributes: Mapping[str, Any] | None, param: str = "attributes") -> dict[str, AttributeValue]:
+    """At most 16 pairs of a string, finite number or boolean each."""
+    checked = _check_pairs(attributes, param)
+    for key, value in checked.items():
+        if not isinstance(value, str | bool | int | float):
+            raise InvalidError(f"{param}.{key}: must be a string, a number or a boolean.", f"{param}.{key}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidError(f"{param}.{key}: must be a finite number.", f"{param}.{key}")
+    return checked
+
+
+def check_limit(limit: int) -> int:
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidError(f"limit: must be between 1 and {MAX_PAGE}, not {limit}.", "limit")
+    return limit
+
+
+def storable(text: str) -> str:
+    """`text` without what PostgreSQL cannot store: NUL characters and halves of surrogate pairs."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def _check_pairs(pairs: Mapping[str, Any] | None, param: str) -> dict[str, Any]:
+    if pairs is None:
+        return {}
+    if len(pairs) > MAX_PAIRS:
+        raise InvalidError(f"{param}: at most {MAX_PAIRS} pairs, not {len(pairs)}.", param)
+    checked: dict[str, Any] = {}
+    for key, value in pairs.items():
+        if not key or len(key) > MAX_KEY_LENGTH:
+            raise InvalidError(f"{param}: a key has 1 to {MAX_KEY_LENGTH} characters: {key[:80]!r}.", param)
+        if isinstance(value, str) and len(value) > MAX_VALUE_LENGTH:
+            raise InvalidError(f"{param}.{key}: at most {MAX_VALUE_LENGTH} characters.", f"{param}.{key}")
+        checked[storable(key)] = storable(value) if isinstance(value, str) else value
+    return checked
