@@ -1,0 +1,1 @@
+"""The LLM pool: OpenAI-compatible in, many endpoints out."""
