@@ -11,6 +11,7 @@ MAX_PAIRS = 16
 MAX_KEY_LENGTH = 64
 MAX_VALUE_LENGTH = 512
 MAX_NAME_LENGTH = 256
+MAX_INTEGER_BITS = 1023
 MAX_PAGE = 100
 
 
@@ -33,11 +34,16 @@ def check_attributes(attributes: Mapping[str, Any] | None, param: str = "attribu
     """At most 16 pairs of a string, finite number or boolean each."""
     checked = _check_pairs(attributes, param)
     for key, value in checked.items():
-        if not isinstance(value, str | bool | int | float):
-            raise InvalidError(f"{param}.{key}: must be a string, a number or a boolean.", f"{param}.{key}")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InvalidError(f"{param}.{key}: must be a finite number.", f"{param}.{key}")
+        if not is_scalar(value):
+            raise InvalidError(f"{param}.{key}: must be a string, a finite number or a boolean.", f"{param}.{key}")
     return checked
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether it can be an attribute: a string, a boolean, or a number that a double could hold."""
+    if isinstance(value, int):
+        return value.bit_length() <= MAX_INTEGER_BITS
+    return isinstance(value, str) or (isinstance(value, float) and math.isfinite(value))
 
 
 def check_limit(limit: int) -> int:

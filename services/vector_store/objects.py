@@ -1,7 +1,19 @@
 """File bytes in object storage: a local folder, S3, Azure Blob or Google Cloud Storage, by URL."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from vector_store.errors import InvalidError, NotFoundError
+
+OPERATION_TIMEOUT_S = 60.0
+# A large upload to a slow disk or a far bucket; a caller with a deadline of its own cancels earlier.
+PUT_TIMEOUT_S = 600.0
+PIECE_BYTES = 1 << 20
 
 
 class Objects:
@@ -12,23 +24,65 @@ class Objects:
 
         Cloud credentials come from the environment or the workload's identity.
         """
-        raise NotImplementedError
+        self._store = _open(url)
 
     async def put(self, key: str, data: bytes | AsyncIterator[bytes] | Path) -> None:
-        raise NotImplementedError
+        """Stores the bytes, replacing what was there. If `data` fails half-way, nothing is stored."""
+        async with asyncio.timeout(PUT_TIMEOUT_S):
+            await obstore.put_async(self._store, _checked(key), data)
 
     async def get(self, key: str) -> bytes:
         """All bytes of a key. Raises NotFoundError."""
-        raise NotImplementedError
+        try:
+            async with asyncio.timeout(OPERATION_TIMEOUT_S):
+                found = await obstore.get_async(self._store, _checked(key))
+                return bytes(await found.bytes_async())
+        except FileNotFoundError as error:
+            raise NotFoundError("file content", key) from error
 
-    def stream(self, key: str, *, chunk_bytes: int = 1 << 20) -> AsyncIterator[bytes]:
+    async def stream(self, key: str, *, piece_bytes: int = PIECE_BYTES) -> AsyncIterator[bytes]:
         """The bytes of a key in pieces. Raises NotFoundError at the first piece."""
-        raise NotImplementedError
+        try:
+            async with asyncio.timeout(OPERATION_TIMEOUT_S):
+                found = await obstore.get_async(self._store, _checked(key))
+        except FileNotFoundError as error:
+            raise NotFoundError("file content", key) from error
+        pieces = aiter(found.stream(min_chunk_size=piece_bytes))
+        while True:
+            async with asyncio.timeout(OPERATION_TIMEOUT_S):
+                piece = await anext(pieces, None)
+            if piece is None:
+                return
+            yield bytes(piece)
 
     async def size(self, key: str) -> int:
         """Raises NotFoundError."""
-        raise NotImplementedError
+        try:
+            async with asyncio.timeout(OPERATION_TIMEOUT_S):
+                return int((await obstore.head_async(self._store, _checked(key)))["size"])
+        except FileNotFoundError as error:
+            raise NotFoundError("file content", key) from error
 
     async def delete(self, key: str) -> None:
         """A key that is not there is not an error."""
-        raise NotImplementedError
+        try:
+            async with asyncio.timeout(OPERATION_TIMEOUT_S):
+                await obstore.delete_async(self._store, _checked(key))
+        except FileNotFoundError:
+            return
+
+
+def _open(url: str) -> ObjectStore:
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return LocalStore(Path(unquote(parts.path)), mkdir=True)
+    if parts.scheme in ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "https"):
+        return from_url(url)
+    raise InvalidError(f"objects URL: '{parts.scheme}:' is not supported; use file:, s3:, gs: or az:.", "objects_url")
+
+
+def _checked(key: str) -> str:
+    """Keys are made by this platform from identifiers; a path that climbs out of the store is a defect."""
+    if not key or key.startswith("/") or any(part in ("", ".", "..") for part in key.split("/")):
+        raise InvalidError(f"'{key}' is not an object key.", "key")
+    return key

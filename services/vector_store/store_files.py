@@ -41,8 +41,8 @@ WHERE s.tenant = %(tenant)s AND s.id = %(store_id)s AND {_VISIBLE}
 
 _ATTACH = """
 INSERT INTO store_files AS sf (tenant, store_no, file_no, batch_no, attributes, chunking_strategy, groups)
-SELECT f.tenant, %(store_no)s::integer, f.no, %(batch_no)s::bigint, coalesce(%(attributes)s::jsonb, '{}'), %(chunking_strategy)s::jsonb,
-       coalesce(%(new_groups)s::text[], f.groups)
+SELECT f.tenant, %(store_no)s::integer, f.no, %(batch_no)s::bigint,
+       coalesce(%(attributes)s::jsonb, '{}'), %(chunking_strategy)s::jsonb, coalesce(%(new_groups)s::text[], f.groups)
 FROM files AS f
 WHERE f.tenant = %(tenant)s AND f.id = %(file_id)s
   AND (f.groups = '{}' OR %(groups)s::text[] IS NULL OR f.groups && %(groups)s::text[])

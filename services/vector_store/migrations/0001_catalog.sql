@@ -84,6 +84,7 @@ CREATE TABLE store_files (
     attributes jsonb NOT NULL DEFAULT '{}',
     chunking_strategy jsonb,
     groups text[] NOT NULL DEFAULT '{}',
+    restricted boolean NOT NULL GENERATED ALWAYS AS (groups <> '{}') STORED,
     fingerprint text,
     language text,
     chunk_count integer NOT NULL DEFAULT 0,
@@ -95,6 +96,7 @@ CREATE TABLE store_files (
 );
 CREATE INDEX store_files_by_file ON store_files (file_no);
 CREATE INDEX store_files_by_batch ON store_files (batch_no) WHERE batch_no IS NOT NULL;
+CREATE INDEX store_files_restricted ON store_files (store_no) WHERE restricted;
 CREATE INDEX store_files_by_status ON store_files (store_no, status) INCLUDE (usage_bytes);
 
 SELECT protect_tenants(t::regclass) FROM unnest(ARRAY['stores', 'files', 'file_batches', 'store_files']) AS t;

@@ -33,8 +33,9 @@ CREATE INDEX chunk_terms_by_file ON chunk_terms (store_file_no);
 CREATE INDEX chunk_terms_by_store ON chunk_terms (store_no);
 
 -- A word's entry in the inverted index carries its store, so that looking it up in one store reads no other's.
+-- The cost says: never compute this for a row when the index can answer.
 CREATE FUNCTION index_keys(store_no integer, terms tsvector) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 100000
 RETURN (SELECT array_agg(store_no || ':' || term) FROM unnest(tsvector_to_array(terms)) AS term);
 
 -- Without the pending list (fastupdate) a search after a large write is as fast as any other.
@@ -128,26 +129,45 @@ RETURN (
 -- Passages with any of `words` in any of `in_stores`, best first by these words alone. Row-level security keeps the
 -- planner from using an index for operators that might leak a value in an error, and those of the inverted index count
 -- as such; so this function reads as the owner and applies the tenant itself.
--- `in_files` keeps to those files (null: all); `examine` bounds the passages looked at.
+-- `in_files` keeps to those files (null: all); with `all_in_files` their passages are taken whether or not they have
+-- one of the words, which is cheaper when they are few. `examine` bounds the passages looked at.
 CREATE FUNCTION keyword_candidates(
-    in_stores integer[], in_files bigint[], words text[], weights float8[],
+    in_stores integer[], in_files bigint[], all_in_files boolean, words text[], weights float8[],
     k_fixed float8, k_per_word float8, examine integer, wanted integer
 ) RETURNS SETOF bigint
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    keys text[] := (SELECT array_agg(s || ':' || w) FROM unnest(in_stores) AS s, unnest(words) AS w);
 BEGIN
     RETURN QUERY EXECUTE format(
         'SELECT chunk_no FROM ('
         '  SELECT chunk_no, terms, $1 + $2 * length AS k FROM chunk_terms'
-        '  WHERE index_keys(store_no, terms) && $3 AND tenant = $4 AND ($5 IS NULL OR store_file_no = ANY($5))'
-        '  LIMIT $6) AS found '
-        'ORDER BY %s DESC, chunk_no LIMIT $7', bm25_expression(words, weights))
-    USING k_fixed, k_per_word, keys, current_setting('fairlead.tenant', true), in_files, examine, wanted;
+        '  WHERE tenant = $3 AND store_no = ANY($4) %s %s'
+        '  LIMIT $5) AS found '
+        'ORDER BY %s DESC, chunk_no LIMIT $6',
+        CASE WHEN in_files IS NOT NULL THEN 'AND store_file_no = ANY($7)' END,
+        CASE WHEN NOT all_in_files THEN 'AND index_keys(store_no, terms) && $8' END,
+        bm25_expression(words, weights))
+    USING k_fixed, k_per_word, current_setting('fairlead.tenant', true), in_stores, examine, wanted, in_files,
+        (SELECT array_agg(s || ':' || w) FROM unnest(in_stores) AS s, unnest(words) AS w);
 END
 $$;
 REVOKE ALL ON FUNCTION keyword_candidates FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION keyword_candidates TO fairlead_app;
+
+-- The keyword score of given passages, under the caller's own rights.
+CREATE FUNCTION keyword_scores(
+    of_chunks bigint[], words text[], weights float8[], k_fixed float8, k_per_word float8
+) RETURNS TABLE (chunk_no bigint, score float8)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'SELECT chunk_no, (%s)::float8 FROM ('
+        '  SELECT t.chunk_no, t.terms, $1 + $2 * t.length AS k FROM chunk_terms AS t WHERE t.chunk_no = ANY($3)'
+        ') AS given', bm25_expression(words, weights))
+    USING k_fixed, k_per_word, of_chunks;
+END
+$$;
+REVOKE ALL ON FUNCTION keyword_scores FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION keyword_scores TO fairlead_app;
 
 -- A table of vectors for a space. It is narrow and its vectors lie in the row, so that an exact scan of a small store
 -- reads as few pages as can be. A passage longer than the model's window has several rows.

@@ -1,0 +1,249 @@
+"""Hybrid search in PostgreSQL: both legs propose passages, then every proposed passage is scored on both legs.
+
+Each statement is planned for the values at hand. The limits below come from measurements (docs/benchmarks.md).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from vector_store.fusion import Evidence, Fused, FusionRule, fuse
+from vector_store.halfvec import HalfVector, adapt, to_halfvec, unit_vectors
+from vector_store.models import Hit, Leg, Scope, SearchRequest, SearchResult, StoredChunk
+from vector_store.search_plan import SearchPlan, Word, plan_search
+from vector_store.tables import Row, fetch_all
+
+# Up to here every vector is compared; beyond, the graph index is walked.
+EXACT_ROWS = 20_000
+# The graph returns windows; this many times the candidates leaves enough passages after those of one are merged.
+WINDOWS_FACTOR = 2
+EF_SEARCH = 100
+# Passages whose words are scored in order to propose candidates. Where the vector leg proposes too, what lies beyond
+# the rarest words changes nothing; alone the keyword leg looks further.
+EXAMINE_IN_HYBRID = 1_500
+EXAMINE_ALONE = 10_000
+MAX_EXAMINE = 20_000
+# A replaced file's passages may vanish between finding and fetching them.
+ATTEMPTS = 3
+
+_BY_WORDS = """
+by_words AS MATERIALIZED (
+    SELECT chunk_no FROM keyword_candidates(
+        %(stores)s, {files}, %(all_in_files)s, %(leading_words)s, %(leading_weights)s,
+        %(k_fixed)s, %(k_per_word)s, %(examine)s, %(candidates)s) AS chunk_no
+)
+"""
+_HITS = """
+SELECT c.no, c.position, c.text, c.title, c.headings, c.page, c.page_end, c.tokens, c.metadata,
+       s.id AS store_id, f.id AS file_id, f.filename, sf.attributes
+FROM chunks AS c
+JOIN store_files AS sf ON sf.no = c.store_file_no
+JOIN files AS f ON f.no = sf.file_no
+JOIN stores AS s ON s.no = sf.store_no
+WHERE c.no = ANY(%(chunks)s)
+"""
+
+
+async def search(conn: AsyncConnection[Any], scope: Scope, request: SearchRequest) -> SearchResult:
+    """The best passages, in a transaction of the scope's tenant."""
+    for _ in range(ATTEMPTS - 1):
+        result, complete = await _search_once(conn, scope, request)
+        if complete:
+            return result
+    return (await _search_once(conn, scope, request))[0]
+
+
+async def _search_once(conn: AsyncConnection[Any], scope: Scope, request: SearchRequest) -> tuple[SearchResult, bool]:
+    """The result, and whether every passage found was still there to be fetched."""
+    plan = await plan_search(conn, scope, request, max(EF_SEARCH, request.candidates * WINDOWS_FACTOR))
+    legs = _legs(plan, request)
+    fused = await _find(conn, plan, request, legs) if legs else []
+    best = [found for found in fused[: request.top_k] if found.score >= request.score_threshold]
+    hits = await _fetch(conn, best)
+    await _note_use(conn, plan)
+    terms = tuple(word.term for word in plan.words)
+    return SearchResult(tuple(hits), legs, plan.snapshot, terms), len(hits) == len(best)
+
+
+def _legs(plan: SearchPlan, request: SearchRequest) -> tuple[Leg, ...]:
+    """The legs that can say something; a weight of 0 silences one, unless it is the only one."""
+    keyword = bool(plan.words)
+    vector = request.vector is not None and plan.space_no is not None
+    if request.fusion == "normalised" and keyword and vector:
+        keyword, vector = request.keyword_weight > 0, request.keyword_weight < 1
+    names: list[Leg] = []
+    if plan.chunks and keyword:
+        names.append("keyword")
+    if plan.chunks and vector:
+        names.append("vector")
+    return tuple(names)
+
+
+async def _find(
+    conn: AsyncConnection[Any], plan: SearchPlan, request: SearchRequest, legs: Sequence[Leg]
+) -> list[Fused]:
+    rule = FusionRule(
+        method=request.fusion,
+        keyword_weight=request.keyword_weight if len(legs) == 2 else float("keyword" in legs),
+        ceiling=plan.ceiling,
+        rrf_k=request.rrf_k,
+        candidates=request.candidates,
+    )
+    statement = _Statement(plan, request, legs)
+    evidence = await statement.run(conn)
+    if statement.walks_graph and len(evidence) < min(request.candidates, plan.visible_chunks):
+        # The graph gave up before it had enough (few of its neighbours pass the filter): look at all of them.
+        evidence = await _Statement(plan, request, legs, exact=True).run(conn)
+    return fuse(evidence, rule)
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """The one statement that proposes and scores."""
+
+    plan: SearchPlan
+    request: SearchRequest
+    legs: Sequence[Leg]
+    exact: bool = False
+
+    @property
+    def walks_graph(self) -> bool:
+        return "vector" in self.legs and not self.exact and self.plan.visible_chunks > EXACT_ROWS
+
+    async def run(self, conn: AsyncConnection[Any]) -> list[Evidence]:
+        async with conn.cursor() as cursor:
+            adapt(cursor)
+            await cursor.execute(self._text().encode(), self._params())
+            return [Evidence(no, keyword, vector) for no, keyword, vector in await cursor.fetchall()]
+
+    def _text(self) -> str:
+        tables: list[str] = []
+        if self.plan.allowed_sql is not None:
+            tables.append(f"allowed AS MATERIALIZED ({self.plan.allowed_sql})")
+        if "keyword" in self.legs:
+            files = "NULL" if self.plan.allowed_sql is None else "(SELECT array_agg(no) FROM allowed)"
+            tables.append(_BY_WORDS.format(files=files))
+        if "vector" in self.legs:
+            tables.append(f"by_vector AS MATERIALIZED ({self._nearest()})")
+        union = " UNION ".join(
+            f"SELECT chunk_no FROM {name}"  # noqa: S608
+            for name in ("by_words" if "keyword" in self.legs else "", "by_vector" if "vector" in self.legs else "")
+            if name
+        )
+        tables.append(f"proposed AS MATERIALIZED ({union})")
+        return f"WITH {', '.join(tables)} {self._scores()}"
+
+    def _nearest(self) -> str:
+        """`+ 0` keeps the graph index out where every vector is to be compared."""
+        restricted = ""
+        if self.plan.allowed_sql is not None:
+            # Wrapped, the membership stays a test on each vector that the graph offers and is not turned into a join.
+            restricted = " AND (store_file_no IN (SELECT no FROM allowed)) IS TRUE"
+        distance = "embedding <#> %(vector)b::halfvec"
+        return (
+            f"SELECT chunk_no FROM vectors_{self.plan.space_no} WHERE store_no = ANY(%(stores)s){restricted}"  # noqa: S608
+            f" ORDER BY {distance if self.walks_graph else f'({distance}) + 0'} LIMIT %(nearest)s"
+        )
+
+    def _scores(self) -> str:
+        keyword, vector = "0::float8", "NULL::float8"
+        join = ""
+        if "keyword" in self.legs:
+            keyword = "coalesce(k.score, 0)"
+            join = (
+                " LEFT JOIN keyword_scores(ARRAY(SELECT chunk_no FROM proposed), %(words)s, %(weights)s,"
+                " %(k_fixed)s, %(k_per_word)s) AS k ON k.chunk_no = p.chunk_no"
+            )
+        if "vector" in self.legs:
+            vector = (
+                f"(SELECT -min(v.embedding <#> %(vector)b::halfvec) FROM vectors_{self.plan.space_no} AS v"  # noqa: S608
+                " WHERE v.chunk_no = p.chunk_no)"
+            )
+        return f"SELECT p.chunk_no, {keyword}, {vector} FROM proposed AS p{join}"  # noqa: S608
+
+    def _params(self) -> dict[str, Any]:
+        plan, request = self.plan, self.request
+        alone = "vector" not in self.legs
+        few = plan.allowed_chunks is not None and plan.allowed_chunks <= EXAMINE_IN_HYBRID
+        leading = plan.words if few else _leading(plan, EXAMINE_ALONE if alone else EXAMINE_IN_HYBRID)
+        return {
+            **plan.allowed_params,
+            "stores": list(plan.store_numbers),
+            "all_in_files": few,
+            "leading_words": [word.term for word in leading],
+            "leading_weights": [word.weight for word in leading],
+            "words": [word.term for word in plan.words],
+            "weights": [word.weight for word in plan.words],
+            "k_fixed": plan.k_fixed,
+            "k_per_word": plan.k_per_word,
+            "examine": MAX_EXAMINE,
+            "candidates": request.candidates,
+            "nearest": request.candidates * WINDOWS_FACTOR,
+            "vector": self._vector(),
+        }
+
+    def _vector(self) -> HalfVector | None:
+        if self.request.vector is None or self.request.space is None:
+            return None
+        return to_halfvec(unit_vectors(self.request.vector, self.request.space.dimension, "query")[0])
+
+
+def _leading(plan: SearchPlan, examine: int) -> Sequence[Word]:
+    """The rarest words whose passages together are few enough to look at; at least one."""
+    share = 1.0 if plan.allowed_chunks is None else plan.allowed_chunks / plan.chunks
+    leading: list[Word] = []
+    passages = 0.0
+    for word in plan.words:
+        passages += word.chunks * share
+        if leading and passages > examine:
+            break
+        leading.append(word)
+    return leading
+
+
+async def _fetch(conn: AsyncConnection[Any], fused: Sequence[Fused]) -> list[Hit]:
+    if not fused:
+        return []
+    rows = await fetch_all(conn, _HITS, {"chunks": [found.chunk_no for found in fused]})
+    by_number = {row["no"]: row for row in rows}
+    return [_hit(by_number[found.chunk_no], found) for found in fused if found.chunk_no in by_number]
+
+
+def _hit(row: Row, found: Fused) -> Hit:
+    return Hit(
+        chunk=stored_chunk(row),
+        store_id=row["store_id"],
+        filename=row["filename"],
+        attributes=row["attributes"],
+        score=found.score,
+        keyword=found.keyword,
+        vector=found.vector,
+    )
+
+
+def stored_chunk(row: Row) -> StoredChunk:
+    """A row of chunks with its `file_id`."""
+    return StoredChunk(
+        id=f"chunk_{row['no']}",
+        file_id=row["file_id"],
+        position=row["position"],
+        text=row["text"],
+        title=row["title"],
+        headings=tuple(row["headings"]),
+        page=row["page"],
+        page_end=row["page_end"],
+        tokens=row["tokens"],
+        metadata=row["metadata"],
+    )
+
+
+async def _note_use(conn: AsyncConnection[Any], plan: SearchPlan) -> None:
+    """Keeps stores that are used from expiring; written at most once a minute for each."""
+    if plan.idle_stores:
+        await conn.execute(
+            "UPDATE stores SET last_active_at = now() WHERE no = ANY(%s)"
+            " AND last_active_at < now() - interval '1 minute'",
+            (list(plan.idle_stores),),
+        )
