@@ -1,0 +1,36 @@
+"""The MLflow experiment that traces go to. Trace headers need its number before MLflow itself is up."""
+
+import psycopg
+
+from standalone import loopback
+from standalone.errors import StartRefused
+
+NAME = "fairlead"
+API = "/api/2.0/mlflow/experiments"
+
+
+def known(database_url: str) -> str | None:
+    """The experiment's number as an earlier start left it in MLflow's database; None before the first."""
+    try:
+        with psycopg.connect(database_url, connect_timeout=5) as connection:
+            row = connection.execute(
+                "SELECT experiment_id FROM experiments WHERE name = %s AND lifecycle_stage = 'active'", (NAME,)
+            ).fetchone()
+    except psycopg.errors.UndefinedTable:
+        return None
+    return str(row[0]) if row else None
+
+
+async def ensure(port: int) -> str:
+    """Make the experiment through MLflow's API, or bring it back if somebody deleted it; its number."""
+    status, answer = await loopback.request(port, f"{API}/get-by-name?experiment_name={NAME}", timeout_s=30.0)
+    if status == 404:
+        status, answer = await loopback.request(port, f"{API}/create", {"name": NAME}, timeout_s=30.0)
+        if status == 200:
+            return str(answer["experiment_id"])
+    if status != 200:
+        raise StartRefused(f"MLflow did not give an experiment for the traces: {answer}")
+    found = answer["experiment"]
+    if found.get("lifecycle_stage") == "deleted":
+        await loopback.request(port, f"{API}/restore", {"experiment_id": found["experiment_id"]})
+    return str(found["experiment_id"])
