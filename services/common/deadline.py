@@ -44,6 +44,10 @@ class Deadline:
         """Seconds left; never below zero."""
         return max(0.0, self.at - time.monotonic())
 
+    def sooner(self, seconds: float) -> "Deadline":
+        """This deadline, or `seconds` from now when that is sooner: for a step that an answer can do without."""
+        return Deadline(min(self.at, time.monotonic() + seconds))
+
     def header(self) -> dict[str, str]:
         """The header for the next hop."""
         return {HEADER: str(max(1, int(self.remaining() * 1000)))}

@@ -110,6 +110,14 @@ class PoolClient:
                 yield chunk
         raise PoolUnavailable("the stream ended before it was complete")
 
+    @asynccontextmanager
+    async def relay(
+        self, path: str, body: Mapping[str, Any], *, deadline: Deadline, lane: Lane = "interactive"
+    ) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """The answer to a POST in pieces as they come, unread: for what is passed on as it is."""
+        async with self._open(path, body, deadline, lane) as response:
+            yield _pieces(response, deadline)
+
     async def models(self, *, deadline: Deadline) -> list[str]:
         """The names of the models that the pool serves; a cheap sign of life."""
         assert self._session is not None
@@ -149,6 +157,11 @@ class PoolClient:
             raise PoolUnavailable("no answer within the deadline") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise PoolUnavailable(f"the connection failed: {type(error).__name__}") from None
+
+
+async def _pieces(response: aiohttp.ClientResponse, deadline: Deadline) -> AsyncIterator[bytes]:
+    while piece := await asyncio.wait_for(response.content.readany(), deadline.remaining()):
+        yield piece
 
 
 async def _events(response: aiohttp.ClientResponse, deadline: Deadline) -> AsyncIterator[str]:
