@@ -1,0 +1,1 @@
+"""The API that people and programs ask, the pipeline that answers, and the chat page."""

@@ -1,0 +1,5 @@
+"""Starts the orchestrator: `python -m orchestrator`."""
+
+from orchestrator.main import main
+
+main()

@@ -1,0 +1,56 @@
+"""What can go wrong behind the API, in the words and statuses that its callers get."""
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from psycopg import InterfaceError, OperationalError
+
+from common.errors import ApiError, error_body, invalid, not_found, unavailable
+from common.logs import get_logger
+from common.metrics import counter
+from common.pool_client import PoolRejected, PoolUnavailable
+from vector_store.errors import ConflictError, InvalidError, NotFoundError, SpaceMismatchError
+
+log = get_logger("failures")
+STORE_FAILURES = counter("store_failures_total", "Requests that failed because the store could not be asked", ["error"])
+
+# Psycopg raises these for a server that is away, a pool that is empty and a statement that took too long.
+STORE_DOWN = (OperationalError, InterfaceError)
+HANDLED = (NotFoundError, InvalidError, ConflictError, SpaceMismatchError, *STORE_DOWN, PoolUnavailable, PoolRejected)
+
+
+def as_api_error(error: Exception) -> ApiError:
+    """The answer to a failure of one of the `HANDLED` kinds."""
+    match error:
+        case ApiError():
+            return error
+        case NotFoundError():
+            return not_found(str(error), _ID_FIELDS.get(error.kind))
+        case InvalidError():
+            return invalid(str(error), error.param)
+        case ConflictError() | SpaceMismatchError():
+            return ApiError(409, str(error), code="conflict")
+        case PoolRejected():
+            given = error.error
+            return ApiError(
+                error.status, str(error), type=given.get("type"), param=given.get("param"), code=given.get("code")
+            )
+        case PoolUnavailable():
+            return unavailable("The language models cannot be reached at the moment.", error.retry_after_s or 1.0)
+        case _:
+            STORE_FAILURES.labels(type(error).__name__).inc()
+            log.error("store_failed", error=type(error).__name__, reason=str(error))
+            return unavailable("The document store cannot be reached at the moment.")
+
+
+def install(app: FastAPI) -> None:
+    """Answer these failures wherever a route meets them."""
+
+    async def answer(_: Request, error: Exception) -> JSONResponse:
+        known = as_api_error(error)
+        return JSONResponse(error_body(known), status_code=known.status, headers=known.headers)
+
+    for kind in HANDLED:
+        app.add_exception_handler(kind, answer)
+
+
+_ID_FIELDS = {"vector store": "vector_store_id", "file": "file_id", "file batch": "batch_id"}

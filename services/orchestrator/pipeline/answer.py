@@ -1,0 +1,85 @@
+"""The pipeline: runs the steps over one question under one deadline, in one trace."""
+
+import asyncio
+from collections.abc import Mapping
+
+from common.deadline import timed_out
+from common.metrics import counter
+from common.settings import ServiceSettings
+from common.telemetry import Span
+from orchestrator.pipeline.ask import Answer, Ask
+from orchestrator.pipeline.run import OnText, Parts, Run, finished
+from orchestrator.pipeline.steps import STEPS
+
+ANSWERS = counter("answers_total", "Questions by what became of them", ["outcome"])
+
+
+class Pipeline:
+    """Answers questions. One per process."""
+
+    def __init__(self, parts: Parts, settings: ServiceSettings) -> None:
+        self._parts = parts
+        self._provenance = {
+            "fairlead.commit": settings.commit,
+            "fairlead.image_digest": settings.image_digest,
+            "fairlead.environment": settings.environment,
+        }
+
+    async def answer(self, ask: Ask, headers: Mapping[str, str], on_text: OnText | None = None) -> Answer:
+        """The answer to `ask`; its text goes to `on_text` as it becomes final. `headers` name the caller's trace.
+
+        Raises ApiError (400 for what cannot be asked, 404 for an unknown store, 504 for a passed deadline), the
+        store's own errors, and PoolUnavailable or PoolRejected once `on_text` has been called.
+        """
+        run = Run(ask, self._parts, on_text)
+        with self._parts.telemetry.root_span("answer", headers) as root:
+            self._describe(root, run)
+            try:
+                answer = await self._steps(run, root)
+            except asyncio.CancelledError:
+                ANSWERS.labels("cancelled").inc()
+                root.set("fairlead.outcome", "cancelled")
+                raise
+            except Exception:
+                ANSWERS.labels("failed").inc()
+                root.set("fairlead.outcome", "failed")
+                raise
+            outcome = "degraded" if answer.degraded else "answered" if answer.answered else "not_answered"
+            ANSWERS.labels(outcome).inc()
+            self._conclude(root, run, answer, outcome)
+            await self._parts.callbacks.on_response(ask, answer)
+        return answer
+
+    async def _steps(self, run: Run, root: Span) -> Answer:
+        limit = run.ask.deadline.timeout()
+        try:
+            async with limit:
+                for step in STEPS:
+                    await step(run)
+        except TimeoutError:
+            if limit.expired():
+                raise timed_out() from None
+            raise
+        return finished(run, root.trace_id)
+
+    def _describe(self, root: Span, run: Run) -> None:
+        ask = run.ask
+        for key, value in self._provenance.items():
+            root.set(key, value)
+        root.set("fairlead.application", ask.application)
+        root.set("fairlead.config_hash", ask.config.hash)
+        root.set("fairlead.prompt.version", run.tunables.prompt_version)
+        root.set("fairlead.tenant", ask.caller.tenant)
+        root.set("gen_ai.conversation.id", ask.session)
+        root.set("session.id", ask.session)
+        root.set("user.id", ask.user)
+        # In the shape of a chat, which trace stores preview as the question alone.
+        root.input({"messages": [{"role": "user", "content": ask.question}]})
+
+    def _conclude(self, root: Span, run: Run, answer: Answer, outcome: str) -> None:
+        root.set("fairlead.outcome", outcome)
+        root.set("fairlead.degraded", list(answer.degraded))
+        root.set("fairlead.index_snapshot", run.snapshot)
+        root.set("fairlead.grounding", answer.grounding)
+        root.output({"choices": [{"message": {"role": "assistant", "content": answer.text}}]})
+        root.ok()

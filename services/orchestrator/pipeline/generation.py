@@ -1,0 +1,129 @@
+"""The model's part: streaming its answer through the pool, and what is said in its place when it cannot answer."""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, cast
+
+from common.metrics import counter, histogram
+from common.pool_client import PoolUnavailable
+from common.telemetry import Span
+from orchestrator.pipeline import sentences
+from orchestrator.pipeline.ask import Usage
+from orchestrator.pipeline.marks import MarkFilter
+from orchestrator.pipeline.run import Run
+
+FIRST_TOKEN_SECONDS = histogram("first_token_seconds", "Time until the model's first text")
+TOKENS = counter("tokens_total", "Tokens of answers, as the model counted them", ["direction"])
+
+NO_MODEL = "The language model cannot be reached at the moment, so this is not an answer. These passages fit best:"
+# This many passages, cut to this length, are shown in the place of an answer.
+SHOWN_PASSAGES = 3
+SHOWN_CHARS = 400
+
+
+async def stream(run: Run, span: Span) -> None:
+    """Pass the model's text on as it comes, marks put right; fills `run.usage` and `run.finish_reason`.
+
+    Raises PoolUnavailable or PoolRejected; text that has been passed on by then stays said.
+    """
+    body = _body(run)
+    _describe(span, body)
+    began = time.perf_counter()
+    said: list[str] = []
+    try:
+        async for chunk in _closing(
+            run.parts.pool.chat_stream(body, deadline=run.ask.deadline, lane=run.ask.caller.lane)
+        ):
+            piece = _text(chunk)
+            if piece and not said:
+                FIRST_TOKEN_SECONDS.observe(time.perf_counter() - began)
+                span.event("first_token")
+            said.append(piece)
+            await run.say(run.draft.feed(piece))
+            _account(run, span, chunk)
+        await run.say(run.draft.close())
+    finally:
+        span.output([{"role": "assistant", "content": "".join(said)}])
+    if not run.draft.text.strip():
+        raise PoolUnavailable("the model's answer is empty")
+    span.set("gen_ai.usage.input_tokens", run.usage.prompt_tokens)
+    span.set("gen_ai.usage.output_tokens", run.usage.completion_tokens)
+    span.set("gen_ai.response.finish_reasons", [run.finish_reason])
+    TOKENS.labels("input").inc(run.usage.prompt_tokens)
+    TOKENS.labels("output").inc(run.usage.completion_tokens)
+
+
+async def show_passages(run: Run) -> None:
+    """In the place of an answer: the best passages, and the plain word that this is no answer."""
+    run.draft = MarkFilter(run.passages)
+    await run.say(run.draft.literal(NO_MODEL))
+    for passage in run.passages[:SHOWN_PASSAGES]:
+        await run.say(run.draft.literal(f"\n\n{_excerpt(passage.text)} ") + run.draft.mark(passage))
+
+
+def rerank_order(reply: Mapping[str, Any], count: int) -> list[int]:
+    """Places of the documents, best first; those that the reranker left out keep their order at the end."""
+    try:
+        results = cast("list[dict[str, Any]]", reply["results"])
+        ranked = sorted(results, key=lambda result: -float(result["relevance_score"]))
+        order = list(dict.fromkeys(int(result["index"]) for result in ranked))
+    except (KeyError, TypeError, ValueError):
+        raise PoolUnavailable("the reranker's answer has an unexpected shape") from None
+    if any(place not in range(count) for place in order):
+        raise PoolUnavailable("the reranker's answer names a document that it was not given")
+    return order + [place for place in range(count) if place not in set(order)]
+
+
+def _body(run: Run) -> dict[str, Any]:
+    ask, tunables = run.ask, run.tunables
+    return {
+        **ask.sampling,
+        "model": tunables.model,
+        "messages": run.messages,
+        "temperature": tunables.temperature if ask.temperature is None else ask.temperature,
+        "max_tokens": min(ask.max_tokens or tunables.max_tokens, tunables.max_tokens),
+        "stream_options": {"include_usage": True},
+    }
+
+
+def _describe(span: Span, body: Mapping[str, Any]) -> None:
+    span.set("gen_ai.operation.name", "chat")
+    span.set("gen_ai.provider.name", "fairlead")
+    span.set("gen_ai.request.model", body["model"])
+    span.set("gen_ai.request.temperature", body["temperature"])
+    span.set("gen_ai.request.max_tokens", body["max_tokens"])
+    span.input({"messages": body["messages"]})
+
+
+def _account(run: Run, span: Span, chunk: Mapping[str, Any]) -> None:
+    usage = chunk.get("usage")
+    if usage:
+        run.usage = Usage(int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0))
+    for choice in chunk.get("choices") or ():
+        if choice.get("finish_reason"):
+            run.finish_reason = "length" if choice["finish_reason"] == "length" else "stop"
+            span.set("gen_ai.response.model", chunk.get("model"))
+
+
+def _text(chunk: Mapping[str, Any]) -> str:
+    return "".join(str((choice.get("delta") or {}).get("content") or "") for choice in chunk.get("choices") or ())
+
+
+async def _closing(chunks: AsyncIterator[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
+    """Close the stream for certain when its reader leaves: that is what cancels the generation upstream."""
+    try:
+        async for chunk in chunks:
+            yield chunk
+    finally:
+        await cast(Any, chunks).aclose()
+
+
+def _excerpt(text: str) -> str:
+    """The passage's first sentences, as many as fit."""
+    end = 0
+    for sentence in sentences.split(text):
+        if sentence.end > SHOWN_CHARS and end:
+            break
+        end = sentence.end
+    cut = text[:end].strip()
+    return cut if len(cut) <= SHOWN_CHARS else cut[:SHOWN_CHARS].rsplit(None, 1)[0] + " …"

@@ -1,0 +1,131 @@
+"""What the orchestrator holds open while it runs: database, file bytes, pool client, pipeline, feedback."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+
+from common import postgres
+from common.app import Resources
+from common.deadline import Deadline
+from common.live_config import LiveConfig, Snapshot
+from common.pool_client import PoolClient
+from common.telemetry import Telemetry
+from orchestrator.feedback.forwarder import Forwarder
+from orchestrator.feedback.mlflow import MlflowAssessments
+from orchestrator.feedback.store import FeedbackStore
+from orchestrator.pipeline.answer import Pipeline
+from orchestrator.pipeline.callbacks import Callbacks
+from orchestrator.pipeline.run import Parts
+from orchestrator.settings import OrchestratorSettings
+from orchestrator.tunables import OrchestratorTunables
+from vector_store.catalog import Catalog
+from vector_store.engine import ChunkStore
+from vector_store.migrations import schema_fits
+from vector_store.objects import Objects
+from vector_store.postgres_engine import PostgresChunkStore
+
+# Longest wait of a health check for the pool's list of models.
+POOL_CHECK_S = 2.0
+
+
+@dataclass(frozen=True)
+class Held:
+    """What routes work with."""
+
+    settings: OrchestratorSettings
+    live: LiveConfig[OrchestratorTunables]
+    catalog: Catalog
+    chunks: ChunkStore
+    objects: Objects
+    pool: PoolClient
+    parts: Parts
+    pipeline: Pipeline
+    callbacks: Callbacks
+    feedback: FeedbackStore
+
+
+def held_by(settings: OrchestratorSettings, live: LiveConfig[OrchestratorTunables]) -> Resources:
+    """The context manager that opens everything onto `app.state.held` and closes it after the last request."""
+    if settings.objects_url is None:
+        raise ValueError(
+            "FAIRLEAD_OBJECTS_URL is not set: say where uploaded files are kept, such as file:///data/files"
+        )
+    objects = Objects(settings.objects_url)
+
+    @asynccontextmanager
+    async def hold(app: FastAPI) -> AsyncGenerator[None]:
+        telemetry: Telemetry = app.state.telemetry
+        _follow_capture(live, telemetry, settings)
+        async with AsyncExitStack() as stack:
+            database = await stack.enter_async_context(
+                postgres.open_pool(settings.database(), min_size=2, max_size=settings.database_connections)
+            )
+            pool = await stack.enter_async_context(PoolClient(settings.pool_url, settings.service_key))
+            forwarder = await stack.enter_async_context(_forwarder(settings, database))
+            callbacks = Callbacks([forwarder] if forwarder else [])
+            catalog, chunks = Catalog(database), PostgresChunkStore(database)
+            parts = Parts(pool, catalog, chunks, telemetry, callbacks)
+            app.state.held = Held(
+                settings=settings,
+                live=live,
+                catalog=catalog,
+                chunks=chunks,
+                objects=objects,
+                pool=pool,
+                parts=parts,
+                pipeline=Pipeline(parts, settings),
+                callbacks=callbacks,
+                feedback=FeedbackStore(database, forwards=forwarder is not None),
+            )
+            _watch_health(app, database, pool)
+            yield
+
+    return hold
+
+
+def held(request: Request) -> Held:
+    """FastAPI dependency."""
+    found: Held = request.app.state.held
+    return found
+
+
+ResourcesDep = Annotated[Held, Depends(held)]
+
+
+@asynccontextmanager
+async def _forwarder(settings: OrchestratorSettings, database: postgres.Pool) -> AsyncGenerator[Forwarder | None]:
+    if settings.mlflow_url is None:
+        yield None
+        return
+    token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
+    async with MlflowAssessments(settings.mlflow_url, token) as mlflow:
+        forwarder = Forwarder(database, mlflow, settings.feedback_max_age_s)
+        async with forwarder.running():
+            yield forwarder
+
+
+def _watch_health(app: FastAPI, database: postgres.Pool, pool: PoolClient) -> None:
+    async def schema() -> None:
+        problem = await schema_fits(database)
+        if problem:
+            raise RuntimeError(problem)
+
+    async def models() -> Any:
+        return await pool.models(deadline=Deadline.after(POOL_CHECK_S))
+
+    app.state.health.add("postgres", schema, critical=True)
+    app.state.health.add("llm-proxy", models, critical=False)
+
+
+def _follow_capture(
+    live: LiveConfig[OrchestratorTunables], telemetry: Telemetry, settings: OrchestratorSettings
+) -> None:
+    def apply(snapshot: Snapshot[OrchestratorTunables]) -> None:
+        wanted = snapshot.value.content_capture
+        telemetry.capture_content = settings.environment != "prod" if wanted == "auto" else wanted == "on"
+
+    live.subscribe(apply)
+    apply(live.current)

@@ -1,0 +1,127 @@
+"""`/v1/files`: documents as they were uploaded."""
+
+import contextlib
+import mimetypes
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
+
+from common.auth import CallerDep
+from common.errors import invalid
+from common.ids import new_id
+from orchestrator import shapes
+from orchestrator.resources import ResourcesDep
+from orchestrator.scope import ScopeDep
+from orchestrator.upload import UploadForm
+from orchestrator.wire import Cursor, Id, Order
+
+router = APIRouter()
+
+PURPOSES = ("assistants", "user_data", "batch", "fine-tune", "vision", "evals")
+LONGEST_FILENAME = 255
+# Between the parts of a form there is little beside the file itself.
+FORM_OVERHEAD_BYTES = 1024 * 1024
+
+FileLimit = Annotated[int, Query(ge=1, le=10_000)]
+
+
+@router.post("/v1/files")
+async def create_file(request: Request, caller: CallerDep, scope: ScopeDep, held: ResourcesDep) -> dict[str, Any]:
+    """Keep an uploaded file. Its bytes go to object storage as they arrive; a refused upload leaves nothing."""
+    form = UploadForm(request, "file", held.settings.max_upload_bytes)
+    await form.until_file()
+    assert form.file is not None
+    filename = _filename(form.file.filename or "")
+    file_id = new_id("file-")
+    key = f"{caller.tenant}/{file_id}"
+    try:
+        await held.objects.put(key, form.content())
+        purpose = _checked(form.fields)
+        created = await held.catalog.create_file(
+            scope,
+            filename=filename,
+            bytes=form.bytes,
+            sha256=form.sha256,
+            object_key=key,
+            content_type=_content_type(form.file.content_type, filename),
+            purpose=purpose,
+            file_id=file_id,
+        )
+    except BaseException:
+        with contextlib.suppress(OSError):
+            await held.objects.delete(key)
+        raise
+    return shapes.file(created)
+
+
+@router.get("/v1/files")
+async def list_files(
+    scope: ScopeDep,
+    held: ResourcesDep,
+    purpose: str | None = None,
+    limit: FileLimit = 10_000,
+    order: Order = "desc",
+    after: Cursor = None,
+) -> dict[str, Any]:
+    """The caller's files."""
+    page = await held.catalog.list_files(scope, purpose=purpose, limit=limit, order=order, after=after)
+    return shapes.listing(page, shapes.file)
+
+
+@router.get("/v1/files/{file_id}")
+async def get_file(file_id: Id, scope: ScopeDep, held: ResourcesDep) -> dict[str, Any]:
+    """One file."""
+    return shapes.file(await held.catalog.get_file(scope, file_id))
+
+
+@router.get("/v1/files/{file_id}/content")
+async def get_file_content(file_id: Id, scope: ScopeDep, held: ResourcesDep) -> StreamingResponse:
+    """A file's bytes, to be saved: they are never shown as a page of this origin."""
+    found = await held.catalog.get_file(scope, file_id)
+    await held.objects.size(found.object_key)  # a 404 is only possible before the answer has begun
+    headers = {
+        "content-length": str(found.bytes),
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(found.filename, safe='')}",
+        "x-content-type-options": "nosniff",
+    }
+    return StreamingResponse(held.objects.stream(found.object_key), media_type=found.content_type, headers=headers)
+
+
+@router.delete("/v1/files/{file_id}")
+async def delete_file(file_id: Id, scope: ScopeDep, held: ResourcesDep) -> dict[str, Any]:
+    """Delete a file, and with it its passages in every store."""
+    await held.catalog.delete_file(scope, file_id)
+    return shapes.deleted(file_id, "file")
+
+
+def _checked(fields: dict[str, str]) -> Literal["assistants"] | str:
+    """The purpose; raises ApiError for a field that is missing or has no meaning here."""
+    purpose = fields.pop("purpose", None)
+    if purpose is None:
+        raise invalid("The form has no field 'purpose'.", "purpose")
+    if purpose not in PURPOSES:
+        raise invalid(f"'{purpose[:64]}' is not a purpose; use one of {', '.join(PURPOSES)}.", "purpose")
+    for name in fields:
+        raise invalid(f"The field '{name[:64]}' is not known here.", name[:64])
+    return purpose
+
+
+def _filename(given: str) -> str:
+    """The name without any path that the client's system put before it."""
+    name = given.replace("\\", "/").rpartition("/")[2]
+    name = "".join(character for character in name if character.isprintable()).strip()
+    if name in ("", ".", ".."):
+        raise invalid("The file has no name.", "file")
+    if len(name) > LONGEST_FILENAME:
+        raise invalid(f"The file's name has more than {LONGEST_FILENAME} characters.", "file")
+    return name
+
+
+def _content_type(given: str | None, filename: str) -> str:
+    """What the client says, unless it says nothing in particular."""
+    kind = (given or "").partition(";")[0].strip().lower()
+    if kind in ("", "application/octet-stream") or not kind.isascii() or "/" not in kind:
+        return mimetypes.guess_type(filename)[0] or "application/octet-stream"
+    return kind

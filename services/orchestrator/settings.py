@@ -1,0 +1,21 @@
+"""Start-up settings of the orchestrator."""
+
+from pydantic import Field, SecretStr
+
+from common.settings import ServiceSettings
+
+MIB = 1024 * 1024
+
+
+class OrchestratorSettings(ServiceSettings):
+    """What is fixed for the life of the process; everything that can be retuned is in `tunables`."""
+
+    service: str = "orchestrator"
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    mlflow_url: str | None = Field(default=None, description="MLflow, where feedback is forwarded to; none: nowhere.")
+    mlflow_token: SecretStr | None = Field(default=None, description="Bearer token for it, where it asks for one.")
+    max_upload_bytes: int = Field(default=512 * MIB, ge=1024, description="Largest file that can be uploaded.")
+    database_connections: int = Field(default=20, ge=2, le=200, description="Connections to Postgres, at most.")
+    feedback_max_age_s: float = Field(
+        default=86_400.0, gt=0, description="Feedback that could not be forwarded for so long is kept here alone."
+    )
