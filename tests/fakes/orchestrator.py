@@ -89,6 +89,8 @@ class StoredFile:
 class FakeOrchestrator:
     """What it holds and what was asked of it; a test changes either."""
 
+    address: str = ""
+    """Where its page is, while it is served."""
     key: str | None = None
     answers: deque[Answer] = field(default_factory=deque)
     failures: list[Failure] = field(default_factory=list)
@@ -295,7 +297,8 @@ async def serving(fake: FakeOrchestrator, port: int = 0) -> AsyncIterator[str]:
             await task
         await asyncio.sleep(0.01)
     try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+        fake.address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+        yield fake.address
     finally:
         server.should_exit = True
         await task

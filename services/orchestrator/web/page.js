@@ -70,6 +70,8 @@ byId("new-conversation").addEventListener("click", () => {
   conversation.clear();
   composer.focus();
 });
+// Leaving the page is the reader's doing, not a broken connection.
+addEventListener("pagehide", () => conversation.stop());
 addEventListener("beforeunload", (event) => {
   if (uploads.active.length > 0) event.preventDefault(); // leaving would cut them off
 });

@@ -89,6 +89,7 @@ export class Conversation extends EventTarget {
     const asking = new AbortController();
     this.#asking = asking;
     const began = performance.now();
+    this.save();
     this.#changed(turn);
     try {
       turn.facts = await complete({ ...scope, messages: this.#messages(turn) }, asking.signal, (piece) => {
