@@ -3,7 +3,8 @@
 Both legs' scores are brought to a scale that does not depend on what else was found: a keyword score is divided by the
 highest that any passage could reach for the query, a vector score is the cosine. Their weighted sum (theoretical
 normalisation: Bruch, Gai, Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", 2023) needs every passage's
-score in both legs, not only in the one that proposed it. Reciprocal rank fusion (Cormack and others, 2009) is offered too.
+score in both legs, not only in the one that proposed it. Reciprocal rank fusion (Cormack and others, 2009) is the other
+way offered.
 """
 
 import math

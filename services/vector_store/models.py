@@ -190,7 +190,7 @@ class SearchRequest:
     candidates: int = 50
     """How many passages each leg proposes for fusion."""
     fusion: Fusion = "normalised"
-    keyword_weight: float = 0.4
+    keyword_weight: float = 0.5
     """Share of the keyword leg in normalised fusion (0 = vector only, 1 = keyword only)."""
     rrf_k: int = 60
     filters: Mapping[str, Any] | None = None

@@ -17,12 +17,11 @@ from vector_store.tables import Row, fetch_all
 
 # Up to here every vector is compared; beyond, the graph index is walked.
 EXACT_ROWS = 20_000
-# The graph returns windows; this many times the candidates leaves enough passages after those of one are merged.
-WINDOWS_FACTOR = 2
+# How far the graph index looks before it answers; below about 60 it starts to miss some of the ten nearest.
 EF_SEARCH = 100
 # Passages whose words are scored in order to propose candidates. Where the vector leg proposes too, what lies beyond
 # the rarest words changes nothing; alone the keyword leg looks further.
-EXAMINE_IN_HYBRID = 1_500
+EXAMINE_IN_HYBRID = 1_000
 EXAMINE_ALONE = 10_000
 MAX_EXAMINE = 20_000
 # A replaced file's passages may vanish between finding and fetching them.
@@ -34,15 +33,6 @@ by_words AS MATERIALIZED (
         %(stores)s, {files}, %(all_in_files)s, %(leading_words)s, %(leading_weights)s,
         %(k_fixed)s, %(k_per_word)s, %(examine)s, %(candidates)s) AS chunk_no
 )
-"""
-_HITS = """
-SELECT c.no, c.position, c.text, c.title, c.headings, c.page, c.page_end, c.tokens, c.metadata,
-       s.id AS store_id, f.id AS file_id, f.filename, sf.attributes
-FROM chunks AS c
-JOIN store_files AS sf ON sf.no = c.store_file_no
-JOIN files AS f ON f.no = sf.file_no
-JOIN stores AS s ON s.no = sf.store_no
-WHERE c.no = ANY(%(chunks)s)
 """
 
 
@@ -57,7 +47,7 @@ async def search(conn: AsyncConnection[Any], scope: Scope, request: SearchReques
 
 async def _search_once(conn: AsyncConnection[Any], scope: Scope, request: SearchRequest) -> tuple[SearchResult, bool]:
     """The result, and whether every passage found was still there to be fetched."""
-    plan = await plan_search(conn, scope, request, max(EF_SEARCH, request.candidates * WINDOWS_FACTOR))
+    plan = await plan_search(conn, scope, request, max(EF_SEARCH, _nearest(request)))
     legs = _legs(plan, request)
     fused = await _find(conn, plan, request, legs) if legs else []
     best = [found for found in fused[: request.top_k] if found.score >= request.score_threshold]
@@ -93,7 +83,7 @@ async def _find(
     )
     statement = _Statement(plan, request, legs)
     evidence = await statement.run(conn)
-    if statement.walks_graph and len(evidence) < min(request.candidates, plan.visible_chunks):
+    if statement.walks_graph and len(evidence) < min(request.top_k, plan.visible_chunks):
         # The graph gave up before it had enough (few of its neighbours pass the filter): look at all of them.
         evidence = await _Statement(plan, request, legs, exact=True).run(conn)
     return fuse(evidence, rule)
@@ -120,15 +110,15 @@ class _Statement:
 
     def _text(self) -> str:
         tables: list[str] = []
-        if self.plan.allowed_sql is not None:
-            tables.append(f"allowed AS MATERIALIZED ({self.plan.allowed_sql})")
+        if self.plan.allowed is not None:
+            tables.append(f"allowed AS MATERIALIZED ({self.plan.allowed.sql})")
         if "keyword" in self.legs:
-            files = "NULL" if self.plan.allowed_sql is None else "(SELECT array_agg(no) FROM allowed)"
+            files = "NULL" if self.plan.allowed is None else "(SELECT array_agg(no) FROM allowed)"
             tables.append(_BY_WORDS.format(files=files))
         if "vector" in self.legs:
             tables.append(f"by_vector AS MATERIALIZED ({self._nearest()})")
         union = " UNION ".join(
-            f"SELECT chunk_no FROM {name}"  # noqa: S608
+            f"SELECT DISTINCT chunk_no FROM {name}"  # noqa: S608
             for name in ("by_words" if "keyword" in self.legs else "", "by_vector" if "vector" in self.legs else "")
             if name
         )
@@ -138,7 +128,7 @@ class _Statement:
     def _nearest(self) -> str:
         """`+ 0` keeps the graph index out where every vector is to be compared."""
         restricted = ""
-        if self.plan.allowed_sql is not None:
+        if self.plan.allowed is not None:
             # Wrapped, the membership stays a test on each vector that the graph offers and is not turned into a join.
             restricted = " AND (store_file_no IN (SELECT no FROM allowed)) IS TRUE"
         distance = "embedding <#> %(vector)b::halfvec"
@@ -166,10 +156,10 @@ class _Statement:
     def _params(self) -> dict[str, Any]:
         plan, request = self.plan, self.request
         alone = "vector" not in self.legs
-        few = plan.allowed_chunks is not None and plan.allowed_chunks <= EXAMINE_IN_HYBRID
+        few = plan.allowed is not None and plan.allowed.chunks <= EXAMINE_IN_HYBRID
         leading = plan.words if few else _leading(plan, EXAMINE_ALONE if alone else EXAMINE_IN_HYBRID)
         return {
-            **plan.allowed_params,
+            **({} if plan.allowed is None else plan.allowed.params),
             "stores": list(plan.store_numbers),
             "all_in_files": few,
             "leading_words": [word.term for word in leading],
@@ -180,7 +170,7 @@ class _Statement:
             "k_per_word": plan.k_per_word,
             "examine": MAX_EXAMINE,
             "candidates": request.candidates,
-            "nearest": request.candidates * WINDOWS_FACTOR,
+            "nearest": _nearest(request),
             "vector": self._vector(),
         }
 
@@ -190,9 +180,14 @@ class _Statement:
         return to_halfvec(unit_vectors(self.request.vector, self.request.space.dimension, "query")[0])
 
 
+def _nearest(request: SearchRequest) -> int:
+    """How many vectors to propose: enough passages for the answer even where each has two windows."""
+    return max(request.candidates, 2 * request.top_k)
+
+
 def _leading(plan: SearchPlan, examine: int) -> Sequence[Word]:
     """The rarest words whose passages together are few enough to look at; at least one."""
-    share = 1.0 if plan.allowed_chunks is None else plan.allowed_chunks / plan.chunks
+    share = plan.visible_chunks / plan.chunks
     leading: list[Word] = []
     passages = 0.0
     for word in plan.words:
@@ -206,7 +201,7 @@ def _leading(plan: SearchPlan, examine: int) -> Sequence[Word]:
 async def _fetch(conn: AsyncConnection[Any], fused: Sequence[Fused]) -> list[Hit]:
     if not fused:
         return []
-    rows = await fetch_all(conn, _HITS, {"chunks": [found.chunk_no for found in fused]})
+    rows = await fetch_all(conn, "SELECT * FROM passages(%(chunks)s)", {"chunks": [found.chunk_no for found in fused]})
     by_number = {row["no"]: row for row in rows}
     return [_hit(by_number[found.chunk_no], found) for found in fused if found.chunk_no in by_number]
 

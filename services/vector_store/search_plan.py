@@ -23,41 +23,21 @@ MAX_STORES = 16
 MAX_CANDIDATES = 500
 MAX_RRF_K = 1000
 
+# Many searches share few cores: one that starts parallel workers pays more for their start than it gains.
+_FACTS = """
+SELECT *, set_config('max_parallel_workers_per_gather', '0', true),
+       set_config('hnsw.iterative_scan', 'relaxed_order', true),
+       set_config('hnsw.ef_search', %(ef_search)s::integer::text, true)
+FROM search_facts(%(tenant)s, %(store_ids)s, %(text)s)
+"""
+# The files that the caller may see and the filter leaves.
 _ALLOWED = """
 SELECT sf.no, sf.chunk_count FROM store_files AS sf
-WHERE sf.store_no = ANY({stores})
+WHERE sf.store_no = ANY(%(stores)s)
   AND (NOT sf.restricted OR %(groups)s::text[] IS NULL OR sf.groups && %(groups)s::text[])
   AND {filter}
 """
-_PLAN = """
-WITH wanted AS MATERIALIZED (
-    SELECT s.no, s.id, s.space_no, e.model, e.version, e.dimension,
-           now() >= s.last_active_at + make_interval(days => s.expires_after_days) AS expired,
-           s.last_active_at < now() - interval '1 minute' AS idle
-    FROM stores AS s LEFT JOIN embedding_spaces AS e ON e.no = s.space_no
-    WHERE s.tenant = %(tenant)s AND s.id = ANY(%(store_ids)s)
-), counted AS MATERIALIZED (
-    SELECT * FROM store_counts WHERE store_no IN (SELECT no FROM wanted)
-), words AS (
-    SELECT DISTINCT term COLLATE "C" AS term
-    FROM (SELECT DISTINCT language FROM counted) AS l,
-         unnest(tsvector_to_array(to_tsvector(l.language::regconfig, %(text)s))) AS term
-), known AS (
-    SELECT w.term, coalesce(sum(t.chunks), 0) AS chunks
-    FROM words AS w LEFT JOIN term_counts AS t ON t.term = w.term AND t.store_no = ANY(ARRAY(SELECT no FROM wanted))
-    GROUP BY w.term
-)
-SELECT (SELECT jsonb_agg(w ORDER BY w.no) FROM wanted AS w) AS stores,
-       (SELECT coalesce(sum(chunks), 0)::bigint FROM counted) AS chunks,
-       (SELECT coalesce(sum(length), 0)::bigint FROM counted) AS length,
-       (SELECT string_agg(store_no || '.' || language || '.' || revision, ' ' ORDER BY store_no, language)
-        FROM counted) AS revisions,
-       (SELECT jsonb_object_agg(term, chunks) FROM known) AS words,
-       CASE WHEN %(filtered)s OR EXISTS (
-                SELECT FROM store_files WHERE restricted AND store_no IN (SELECT no FROM wanted))
-            THEN (SELECT coalesce(sum(chunk_count), 0)::bigint FROM ({allowed}) AS a) END AS allowed,
-       set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', %(ef_search)s, true)
-"""
+_COUNT_ALLOWED = "SELECT coalesce(sum(chunk_count), 0)::bigint AS chunks FROM ({allowed}) AS a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +50,21 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowed:
+    """A choice of files: how many passages it leaves, and the query (with its parameters) for the files' numbers."""
+
+    chunks: int
+    sql: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class SearchPlan:
     store_numbers: tuple[int, ...]
     space_no: int | None
     chunks: int
-    """Passages in the stores, in all and (with a filter or restricted documents) within what the caller may have."""
-    allowed_chunks: int | None
-    allowed_sql: str | None
-    allowed_params: Mapping[str, Any]
+    """Passages in the stores."""
+    allowed: Allowed | None
     words: tuple[Word, ...]
     """Those that occur in the stores, rarest first."""
     ceiling: float
@@ -90,50 +77,56 @@ class SearchPlan:
 
     @property
     def visible_chunks(self) -> int:
-        return self.chunks if self.allowed_chunks is None else self.allowed_chunks
+        """How many passages can be found at all."""
+        return self.chunks if self.allowed is None else self.allowed.chunks
 
 
 async def plan_search(conn: AsyncConnection[Any], scope: Scope, request: SearchRequest, ef_search: int) -> SearchPlan:
-    """One statement. Raises NotFoundError, InvalidError and SpaceMismatchError."""
+    """Raises NotFoundError, InvalidError and SpaceMismatchError."""
     _check(request)
-    condition, filter_params = (
-        ("true", {}) if request.filters is None else filter_sql(parse_filter(request.filters), "sf.attributes")
-    )
-    groups = None if scope.groups is None else list(scope.groups)
-    allowed_params = {"groups": groups, **filter_params}
-    row = await fetch_one(
+    facts = await fetch_one(
         conn,
-        _PLAN.format(allowed=_ALLOWED.format(stores="ARRAY(SELECT no FROM wanted)", filter=condition)),
+        _FACTS,
         {
             "tenant": scope.tenant,
             "store_ids": list(request.store_ids),
             "text": storable(request.text[:MAX_QUERY_CHARACTERS]),
-            "filtered": request.filters is not None,
-            "ef_search": str(ef_search),
-            **allowed_params,
+            "ef_search": ef_search,
         },
     )
-    assert row is not None
-    stores = _stores(row, request)
-    chunks = int(row["chunks"])
-    words = [Word(term, int(count), _weight(int(count), chunks)) for term, count in (row["words"] or {}).items()]
+    assert facts is not None
+    stores = _stores(facts, request)
+    numbers = tuple(store["no"] for store in stores)
+    chunks = int(facts["chunks"])
+    words = [Word(term, int(count), _weight(int(count), chunks)) for term, count in (facts["words"] or {}).items()]
     words.sort(key=lambda word: (word.chunks, word.term))
-    average = row["length"] / chunks if row["length"] else 1.0
-    restricted = row["allowed"] is not None
+    average = facts["length"] / chunks if facts["length"] else 1.0
+    must_choose = request.filters is not None or (facts["restricted"] and scope.groups is not None)
     return SearchPlan(
-        store_numbers=tuple(store["no"] for store in stores),
+        store_numbers=numbers,
         space_no=next((store["space_no"] for store in stores if store["space_no"] is not None), None),
         chunks=chunks,
-        allowed_chunks=row["allowed"],
-        allowed_sql=_ALLOWED.format(stores="%(stores)s", filter=condition) if restricted else None,
-        allowed_params=allowed_params,
+        allowed=await _allowed(conn, scope, request, numbers) if must_choose else None,
         words=tuple(word for word in words if word.chunks)[:MAX_WORDS],
         ceiling=sum(sorted((word.weight for word in words), reverse=True)[:MAX_WORDS]),
         k_fixed=BM25_K1 * (1 - BM25_B),
         k_per_word=BM25_K1 * BM25_B / average,
-        snapshot=row["revisions"] or "",
+        snapshot=facts["revisions"] or "",
         idle_stores=tuple(store["no"] for store in stores if store["idle"]),
     )
+
+
+async def _allowed(
+    conn: AsyncConnection[Any], scope: Scope, request: SearchRequest, store_numbers: Sequence[int]
+) -> Allowed:
+    condition, params = "true", dict[str, Any]()
+    if request.filters is not None:
+        condition, params = filter_sql(parse_filter(request.filters), "sf.attributes")
+    params |= {"groups": None if scope.groups is None else list(scope.groups), "stores": list(store_numbers)}
+    sql = _ALLOWED.format(filter=condition)
+    row = await fetch_one(conn, _COUNT_ALLOWED.format(allowed=sql), params)
+    assert row is not None
+    return Allowed(row["chunks"], sql, params)
 
 
 def _weight(containing: int, chunks: int) -> float:
@@ -141,8 +134,8 @@ def _weight(containing: int, chunks: int) -> float:
     return math.log(1 + (chunks - containing + 0.5) / (containing + 0.5)) * (BM25_K1 + 1)
 
 
-def _stores(row: Row, request: SearchRequest) -> Sequence[Mapping[str, Any]]:
-    stores: Sequence[Mapping[str, Any]] = row["stores"] or []
+def _stores(facts: Row, request: SearchRequest) -> Sequence[Mapping[str, Any]]:
+    stores: Sequence[Mapping[str, Any]] = facts["stores"] or []
     found = {store["id"] for store in stores}
     for store_id in request.store_ids:
         if store_id not in found:

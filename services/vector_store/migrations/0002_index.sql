@@ -139,14 +139,12 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     RETURN QUERY EXECUTE format(
         'SELECT chunk_no FROM ('
-        '  SELECT chunk_no, terms, $1 + $2 * length AS k FROM chunk_terms'
-        '  WHERE tenant = $3 AND store_no = ANY($4) %s %s'
-        '  LIMIT $5) AS found '
-        'ORDER BY %s DESC, chunk_no LIMIT $6',
-        CASE WHEN in_files IS NOT NULL THEN 'AND store_file_no = ANY($7)' END,
-        CASE WHEN NOT all_in_files THEN 'AND index_keys(store_no, terms) && $8' END,
+        '  SELECT chunk_no, terms, $1 + $2 * length AS k FROM chunk_terms WHERE tenant = $3 %s %s LIMIT $4) AS found '
+        'ORDER BY %s DESC, chunk_no LIMIT $5',
+        CASE WHEN in_files IS NOT NULL THEN 'AND store_file_no = ANY($6)' END,
+        CASE WHEN NOT all_in_files THEN 'AND index_keys(store_no, terms) && $7' END,
         bm25_expression(words, weights))
-    USING k_fixed, k_per_word, current_setting('fairlead.tenant', true), in_stores, examine, wanted, in_files,
+    USING k_fixed, k_per_word, current_setting('fairlead.tenant', true), examine, wanted, in_files,
         (SELECT array_agg(s || ':' || w) FROM unnest(in_stores) AS s, unnest(words) AS w);
 END
 $$;
@@ -168,6 +166,62 @@ END
 $$;
 REVOKE ALL ON FUNCTION keyword_scores FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION keyword_scores TO fairlead_app;
+
+-- What a search must know before it looks: its stores, and how many passages have each word of the query. A function,
+-- so that the connection keeps its plan: these are lookups by key, for which one plan is right for all values.
+CREATE FUNCTION search_facts(for_tenant text, store_ids text[], query text)
+RETURNS TABLE (stores jsonb, chunks bigint, length bigint, revisions text, words jsonb, restricted boolean)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    numbers integer[] := ARRAY(SELECT s.no FROM stores AS s WHERE s.tenant = for_tenant AND s.id = ANY(store_ids));
+BEGIN
+    SELECT jsonb_agg(jsonb_build_object(
+               'no', s.no, 'id', s.id, 'space_no', s.space_no,
+               'model', e.model, 'version', e.version, 'dimension', e.dimension,
+               'expired', now() >= s.last_active_at + make_interval(days => s.expires_after_days),
+               'idle', s.last_active_at < now() - interval '1 minute') ORDER BY s.no)
+    INTO stores
+    FROM stores AS s LEFT JOIN embedding_spaces AS e ON e.no = s.space_no WHERE s.no = ANY(numbers);
+
+    SELECT coalesce(sum(c.chunks), 0)::bigint, coalesce(sum(c.length), 0)::bigint,
+           string_agg(format('%s.%s.%s', c.store_no, c.language, c.revision), ' ' ORDER BY c.store_no, c.language)
+    INTO chunks, length, revisions
+    FROM store_counts AS c WHERE c.store_no = ANY(numbers);
+
+    SELECT jsonb_object_agg(w.term, w.chunks) INTO words
+    FROM (
+        SELECT q.term, coalesce(sum(t.chunks), 0) AS chunks
+        FROM (
+            SELECT DISTINCT term COLLATE "C" AS term
+            FROM (SELECT DISTINCT language FROM store_counts WHERE store_no = ANY(numbers)) AS l,
+                 unnest(tsvector_to_array(to_tsvector(l.language::regconfig, query))) AS term
+        ) AS q LEFT JOIN term_counts AS t ON t.store_no = ANY(numbers) AND t.term = q.term
+        GROUP BY q.term
+    ) AS w;
+
+    restricted := EXISTS (SELECT FROM store_files AS f WHERE f.restricted AND f.store_no = ANY(numbers));
+    RETURN NEXT;
+END
+$$;
+
+-- The passages shown, by number.
+CREATE FUNCTION passages(numbers bigint[])
+RETURNS TABLE (no bigint, "position" integer, text text, title text, headings text[], page integer, page_end integer,
+               tokens integer, metadata jsonb, store_id text, file_id text, filename text, attributes jsonb)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY
+    SELECT c.no, c."position", c.text, c.title, c.headings, c.page, c.page_end, c.tokens, c.metadata,
+           s.id, f.id, f.filename, sf.attributes
+    FROM chunks AS c
+    JOIN store_files AS sf ON sf.no = c.store_file_no
+    JOIN files AS f ON f.no = sf.file_no
+    JOIN stores AS s ON s.no = sf.store_no
+    WHERE c.no = ANY(numbers);
+END
+$$;
+REVOKE ALL ON FUNCTION search_facts, passages FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION search_facts, passages TO fairlead_app;
 
 -- A table of vectors for a space. It is narrow and its vectors lie in the row, so that an exact scan of a small store
 -- reads as few pages as can be. A passage longer than the model's window has several rows.
