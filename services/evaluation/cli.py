@@ -15,12 +15,11 @@ from common.postgres import open_pool
 from evaluation import collection, platform, retrieval, shipped
 from evaluation.collection import Collection, CollectionError
 from evaluation.retrieval import Row
-from evaluation.vectors import embedded
+from evaluation.vectors import MODEL, embedded
 from vector_store.catalog import Catalog
 from vector_store.models import EmbeddingSpace, SearchRequest, Vectors
 from vector_store.postgres_engine import PostgresChunkStore
 
-MODEL = "all-MiniLM-L6-v2"
 # The passages that whole documents make are cut by the model's window: a space of the evaluation's own.
 WHOLE_SPACE = EmbeddingSpace(MODEL, "whole-documents", 384)
 

@@ -69,7 +69,7 @@ async def measure(
     query_vectors: Mapping[str, NDArray[np.float32]],
     methods: Sequence[str] = tuple(METHODS),
 ) -> list[Row]:
-    """One row a method. `request` holds the store, the space and the shipped tunables; methods differ in fusion alone."""
+    """One row a method. `request` holds the store, the space and the shipped tunables; methods differ in fusion."""
     rows: list[Row] = []
     for method in methods:
         run: dict[str, dict[str, float]] = {}

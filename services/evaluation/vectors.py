@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from common.deadline import Deadline
 from common.pool_client import PoolClient
 
+MODEL = "all-MiniLM-L6-v2"
 BATCH = 256
 BATCH_DEADLINE_S = 120.0
 Progress = Callable[[int], None]

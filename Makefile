@@ -1,0 +1,54 @@
+# Everything people and CI do here. `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv/bin
+BOOTSTRAP := $(PYTHON) services/standalone/bootstrap.py
+RUN_GROUPS := standalone $(if $(filter off,$(TRACING)),,tracing)
+ALL_GROUPS := dev standalone tracing evaluation
+
+.DEFAULT_GOAL := help
+.PHONY: help run stop bootstrap test check format generate check-generated bench-retrieval
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  run takes: DOCS=/folder  TRACING=off  AUTH=keys  MODEL_URL=https://…/v1 MODEL=name MODEL_KEY_FILE=/file"
+	@echo "             FAIRLEAD_DATA=/folder  ORCHESTRATOR_PORT=8080 (and LLM_PROXY_, LOCAL_MODELS_, INGESTION_, MLFLOW_, POSTGRES_PORT)"
+	@echo "  benchmarks:"
+	@for file in $(wildcard tests/load/bench_*.py); do \
+	  printf '    make %-22s %s\n' "$$(basename $$file .py | tr _ -)" "$$(head -1 $$file | tr -d '\"')"; done
+
+run: ## Run the whole platform on this machine, in the foreground; Ctrl-C stops it
+	@$(BOOTSTRAP) $(RUN_GROUPS)
+	@exec $(VENV)/python -m standalone
+
+stop: ## Stop the platform that runs in this folder
+	@$(VENV)/python -m standalone stop
+
+bootstrap: ## Install everything for development into .venv
+	@$(BOOTSTRAP) $(ALL_GROUPS)
+
+test: bootstrap ## Run every test
+	@$(VENV)/pytest -n auto --dist loadgroup
+
+check: bootstrap ## Check style, types and structure
+	@$(VENV)/ruff check
+	@$(VENV)/ruff format --check --quiet
+	@$(VENV)/pyright
+	@$(VENV)/pytest -q tests/unit/test_structure.py
+
+format: bootstrap ## Put the code in order
+	@$(VENV)/ruff check --fix --quiet
+	@$(VENV)/ruff format --quiet
+
+generate: bootstrap ## Write what is generated from the code: docs/configuration.md
+	@$(VENV)/python docs/generate.py
+
+check-generated: bootstrap
+	@$(VENV)/python docs/generate.py --check
+
+bench-retrieval: bootstrap ## Quality of search on collections in BEIR layout: DATA="folder folder"
+	@test -n "$(DATA)" || { echo 'Say which collections: make bench-retrieval DATA="/data/scifact /data/other"'; exit 2; }
+	@$(VENV)/python -m evaluation retrieval $(foreach folder,$(DATA),--data "$(folder)") $(ARGS)
+
+bench-%: bootstrap ## Run one benchmark; ARGS="…" goes to it
+	@$(VENV)/python tests/load/bench_$(subst -,_,$*).py $(ARGS)
