@@ -1,0 +1,142 @@
+"""Writes docs/configuration.md from the models that validate the configuration: `make generate`.
+
+`python docs/generate.py --check` fails when the file on disk is not what the models say.
+"""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from common.settings import ServiceSettings
+
+TARGET = Path(__file__).with_name("configuration.md")
+# Service → (its settings, its tunables): what is fixed at start, what may change while it runs.
+SERVICES = {
+    "orchestrator": ("orchestrator.settings:OrchestratorSettings", "orchestrator.tunables:OrchestratorTunables"),
+    "llm-proxy": ("llm_proxy.settings:PoolSettings", "llm_proxy.config:PoolConfig"),
+    "ingestion": ("ingestion.settings:IngestionSettings", "ingestion.tunables:IngestionTunables"),
+    "local-models": ("local_models.settings:LocalModelsSettings", None),
+}
+
+
+def reference() -> Iterator[str]:
+    """The document's lines."""
+    yield "# Configuration"
+    yield ""
+    yield "<!-- Made by `make generate` from the models that validate it. Edit those. -->"
+    yield ""
+    yield "**Settings** are environment variables, read once at start. **Tunables** are keys of a YAML file and"
+    yield "take effect while it runs; `change` says what else an edit asks for: `live` nothing, `reevaluate` a"
+    yield "look at the evaluation, `reembed` a new index."
+    yield ""
+    yield "## Settings of every service"
+    yield ""
+    yield from settings_table(ServiceSettings, ServiceSettings.model_fields)
+    for service, (settings, tunables) in SERVICES.items():
+        own: type[ServiceSettings] = named(settings)
+        inherited = ServiceSettings.model_fields
+        fields = {
+            name: field
+            for name, field in own.model_fields.items()
+            if name not in inherited or (field.default != inherited[name].default and name != "service")
+        }
+        yield ""
+        yield f"## {service}"
+        if fields:
+            yield ""
+            yield from settings_table(own, fields)
+        if tunables:
+            yield ""
+            yield from tunables_table(named(tunables))
+
+
+def named(place: str) -> Any:
+    """The class at `module:Name`."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def settings_table(model: type[ServiceSettings], fields: dict[str, FieldInfo]) -> Iterator[str]:
+    schema = model.model_json_schema()
+    yield "| variable | default | meaning |"
+    yield "|---|---|---|"
+    for name, field in fields.items():
+        yield row(f"`FAIRLEAD_{name.upper()}`", default(field), meaning(schema["properties"].get(name, {}), field))
+
+
+def tunables_table(model: type[BaseModel]) -> Iterator[str]:
+    yield "| key | default | change | meaning |"
+    yield "|---|---|---|---|"
+    yield from tunables_rows(model, "")
+
+
+def tunables_rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    schema = model.model_json_schema()
+    for name, field in model.model_fields.items():
+        nested, path = nested_model(field), f"{prefix}{name}"
+        extra: Any = field.json_schema_extra or {}
+        if nested is not None:
+            model_inside, suffix = nested
+            if field.description:
+                yield row(f"`{path}`", "", extra.get("change", "live"), field.description)
+            yield from tunables_rows(model_inside, f"{path}{suffix}.")
+        else:
+            words = meaning(schema["properties"][name], field)
+            yield row(f"`{path}`", default(field), extra.get("change", "live"), words)
+
+
+def nested_model(field: FieldInfo) -> tuple[type[BaseModel], str] | None:
+    """The model inside the field and how its key is written: a plain one, a list's or a mapping's."""
+    annotation = field.annotation
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, ""
+    arguments = getattr(annotation, "__args__", ())
+    for argument in arguments:
+        if isinstance(argument, type) and issubclass(argument, BaseModel):
+            origin = getattr(annotation, "__origin__", None)
+            return argument, {dict: ".*", list: "[]", tuple: "[]"}.get(origin, "")  # pyright: ignore
+    return None
+
+
+def default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True) if not field.default_factory else field.default_factory()  # pyright: ignore
+    text = "" if value is None else str(value)
+    if "\n" in text or len(text) > 60:
+        return "(see the source)"
+    return f"`{text}`" if text else ""
+
+
+def meaning(schema: dict[str, Any], field: FieldInfo) -> str:
+    limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    bounds = [f"{sign} {schema[key]:.15g}" for key, sign in limits.items() if key in schema]
+    if "enum" in schema:
+        bounds.append("one of " + ", ".join(f"`{value}`" for value in schema["enum"]))
+    words = (field.description or "").strip()
+    return f"{words} ({', '.join(bounds)})" if bounds else words
+
+
+def row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def main() -> int:
+    text = "\n".join(reference()) + "\n"
+    if "--check" in sys.argv:
+        current = TARGET.read_text(encoding="utf-8") if TARGET.exists() else ""
+        if current != text:
+            sys.stderr.write(f"{TARGET.name} is not what the models say: run `make generate` and commit it\n")
+            return 1
+        return 0
+    TARGET.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
