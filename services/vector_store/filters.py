@@ -7,7 +7,6 @@ Strings are ordered by code point, whatever the database's locale.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Literal, cast
 
 from psycopg.types.json import Jsonb
@@ -85,22 +84,6 @@ def filter_sql(filter: Filter, column: str, prefix: str = "filter_") -> tuple[st
     return write(filter), params
 
 
-def matches(filter: Filter, attributes: Mapping[str, AttributeValue]) -> bool:
-    """The same meaning, evaluated on one file's attributes."""
-    if isinstance(filter, Combination):
-        results = (matches(inner, attributes) for inner in filter.filters)
-        return all(results) if filter.type == "and" else any(results)
-    found = attributes.get(filter.key)
-    match filter.type:
-        case "eq" | "ne":
-            return _same(found, filter.value) == (filter.type == "eq")
-        case "in" | "nin":
-            values = cast(tuple[AttributeValue, ...], filter.value)
-            return any(_same(found, value) for value in values) == (filter.type == "in")
-        case _:
-            return _in_order(filter.type, found, filter.value)
-
-
 def _parse(value: Any, place: str, depth: int) -> Filter:
     if depth > MAX_DEPTH:
         raise InvalidError(f"{place}: nested deeper than {MAX_DEPTH} levels.", place)
@@ -161,26 +144,6 @@ def _conditions(filter: Filter) -> list[Condition]:
     if isinstance(filter, Condition):
         return [filter]
     return [condition for inner in filter.filters for condition in _conditions(inner)]
-
-
-def _same(found: Any, value: Any) -> bool:
-    return found is not None and _kind(found) == _kind(value) and _comparable(found) == _comparable(value)
-
-
-def _in_order(kind: str, found: Any, value: Any) -> bool:
-    if found is None or _kind(found) != _kind(value):
-        return False
-    a, b = _comparable(found), _comparable(value)
-    return {"gt": a > b, "gte": a >= b, "lt": a < b, "lte": a <= b}[kind]
-
-
-def _kind(value: Any) -> str:
-    return "boolean" if isinstance(value, bool) else "string" if isinstance(value, str) else "number"
-
-
-def _comparable(value: Any) -> Any:
-    """Numbers as the database has them: a float is the shortest decimal that stands for it."""
-    return Decimal(repr(value)) if isinstance(value, float) else value
 
 
 def _named(value: Any) -> str:

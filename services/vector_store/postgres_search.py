@@ -64,9 +64,9 @@ def _legs(plan: SearchPlan, request: SearchRequest) -> tuple[Leg, ...]:
     if request.fusion == "normalised" and keyword and vector:
         keyword, vector = request.keyword_weight > 0, request.keyword_weight < 1
     names: list[Leg] = []
-    if plan.chunks and keyword:
+    if plan.visible_chunks and keyword:
         names.append("keyword")
-    if plan.chunks and vector:
+    if plan.visible_chunks and vector:
         names.append("vector")
     return tuple(names)
 
@@ -113,7 +113,7 @@ class _Statement:
         if self.plan.allowed is not None:
             tables.append(f"allowed AS MATERIALIZED ({self.plan.allowed.sql})")
         if "keyword" in self.legs:
-            files = "NULL" if self.plan.allowed is None else "(SELECT array_agg(no) FROM allowed)"
+            files = "NULL" if self.plan.allowed is None else "ARRAY(SELECT no FROM allowed)"
             tables.append(_BY_WORDS.format(files=files))
         if "vector" in self.legs:
             tables.append(f"by_vector AS MATERIALIZED ({self._nearest()})")

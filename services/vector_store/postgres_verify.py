@@ -34,8 +34,8 @@ SELECT 'files with another number of vectors than noted', 0,
        (SELECT count(*) FROM f LEFT JOIN (SELECT store_file_no, count(*) AS n FROM v GROUP BY 1) AS v
         ON v.store_file_no = f.no WHERE f.vector_count <> coalesce(v.n, 0))
 UNION ALL
-SELECT 'completed files without a fingerprint', 0,
-       (SELECT count(*) FROM f WHERE status = 'completed' AND fingerprint IS NULL)
+SELECT 'files with chunks but without a fingerprint', 0,
+       (SELECT count(*) FROM f WHERE chunk_count > 0 AND fingerprint IS NULL)
 UNION ALL
 SELECT 'chunks without their words', 0,
        (SELECT count(*) FROM c WHERE NOT EXISTS (SELECT FROM w WHERE w.chunk_no = c.no))
