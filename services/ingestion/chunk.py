@@ -1,0 +1,240 @@
+"""Cuts a document into passages that respect its structure, measured in the embedding model's tokens."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ingestion.document import Document, Span
+from ingestion.tokens import Tokens
+
+# What stands before a passage when it is embedded may take this share of the model's window.
+CONTEXT_SHARE = 4
+# A passage shorter than this share of the size is joined with its neighbour if both fit.
+SMALL_SHARE = 5
+
+
+@dataclass(frozen=True)
+class ChunkOptions:
+    """Sizes in tokens of the embedding model, its special ones included."""
+
+    size: int
+    overlap: int
+    window: int
+    """Longest text that the model reads; longer passages are embedded in several windows."""
+    context: bool = True
+    """Whether title and headings are embedded with each passage."""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A piece of the document, as it is quoted and as it is embedded."""
+
+    text: str
+    """The source's own words: `document.text[start:end]`."""
+    start: int
+    end: int
+    headings: tuple[str, ...]
+    page: int | None
+    page_end: int | None
+    tokens: int
+    windows: tuple[str, ...]
+    """What is embedded: the text, or its parts if it is longer than the model's window, each with its context."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """What is kept whole if it can be: a block, or a part of one that is too long."""
+
+    start: int
+    end: int
+    tokens: int
+    page: int | None
+    term: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    path: tuple[Span, ...]
+    """The headings above the text, from the highest."""
+    lead: tuple[Span, ...]
+    """Those of them that stand right before it."""
+    body: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    units: tuple[_Unit, ...]
+    path: tuple[Span, ...]
+    lead: tuple[Span, ...]
+
+    @property
+    def tokens(self) -> int:
+        return sum(unit.tokens for unit in self.units)
+
+
+def chunk(document: Document, tokens: Tokens, options: ChunkOptions) -> list[Passage]:
+    """The passages of a document in its order. Each block of it is in one of them; a heading without text under it too.
+
+    A passage ends where a section or a page ends, unless it would be too small to stand alone.
+    """
+    sizes = dict(zip(document.spans, tokens.count([span.block.text for span in document.spans]), strict=True))
+    drafts: list[_Draft] = []
+    for section in _sections(document.spans):
+        budget = _budget(document, section.path, tokens, options)
+        units = [unit for span in section.body for unit in _units(span, sizes[span], tokens, budget)]
+        for place, group in enumerate(_pack(units, budget)):
+            drafts.append(_Draft(tuple(group), section.path, () if place else section.lead))
+    merged = _merge_small(drafts, sizes, options.size - options.size // CONTEXT_SHARE, options.size // SMALL_SHARE)
+    return [_passage(document, draft, before, tokens, options) for before, draft in _with_previous(merged)]
+
+
+def _sections(spans: Sequence[Span]) -> Iterator[_Section]:
+    """Runs of blocks under the same headings. A heading with nothing under it counts as a block of its parent's."""
+    path: list[Span] = []
+    lead: list[Span] = []
+    body: list[Span] = []
+    for place, span in enumerate(spans):
+        level = span.block.level
+        if not level:
+            body.append(span)
+            continue
+        if body:
+            yield _Section(tuple(path), tuple(lead), tuple(body))
+            lead, body = [], []
+        while path and path[-1].block.level >= level:
+            path.pop()
+        following = spans[place + 1] if place + 1 < len(spans) else None
+        if following is None or 0 < following.block.level <= level:
+            yield _Section(tuple(path), tuple(lead), (span,))
+            lead = []
+        else:
+            path.append(span)
+            lead.append(span)
+    if body:
+        yield _Section(tuple(path), tuple(lead), tuple(body))
+
+
+def _units(span: Span, size: int, tokens: Tokens, budget: int) -> Iterator[_Unit]:
+    page, term = span.block.page, span.block.kind == "term"
+    if size <= budget:
+        yield _Unit(span.start, span.end, size, page, term)
+        return
+    pieces = tokens.split(span.block.text, budget)
+    counts = tokens.count([span.block.text[start:end] for start, end in pieces])
+    for (start, end), count in zip(pieces, counts, strict=True):
+        yield _Unit(span.start + start, span.start + end, count, page, False)
+
+
+def _pack(units: Iterable[_Unit], budget: int) -> Iterator[list[_Unit]]:
+    """Units put together while they fit and lie on one page; a term goes with what it introduces."""
+    group: list[_Unit] = []
+    total = 0
+    for unit in units:
+        if group and (total + unit.tokens > budget or unit.page != group[-1].page):
+            last = group[-1]
+            carried = [last] if len(group) > 1 and last.term and last.tokens + unit.tokens <= budget else []
+            yield group[: len(group) - len(carried)]
+            group, total = carried, sum(unit.tokens for unit in carried)
+        group.append(unit)
+        total += unit.tokens
+    if group:
+        yield group
+
+
+def _merge_small(drafts: Sequence[_Draft], sizes: dict[Span, int], budget: int, small: int) -> list[_Draft]:
+    """Passages too small to stand alone go with a neighbour; the headings between them become part of the text."""
+    merged: list[_Draft] = []
+    for draft in drafts:
+        if merged and min(merged[-1].tokens, draft.tokens) < small:
+            both = _joined(merged[-1], draft, sizes)
+            if both is not None and both.tokens <= budget:
+                merged[-1] = both
+                continue
+        merged.append(draft)
+    return merged
+
+
+def _joined(first: _Draft, second: _Draft, sizes: dict[Span, int]) -> _Draft | None:
+    """One draft of two; the headings that they do not share are units of it.
+
+    None if a heading would be lost: one that does not stand right before the first cannot become part of its text.
+    """
+    shared = 0
+    for one, other in zip(first.path, second.path, strict=False):
+        if one is not other:
+            break
+        shared += 1
+    own = (*first.path[shared:], *second.path[shared:])
+    if any(span not in first.lead and span not in second.lead for span in own):
+        return None
+    headings = [_Unit(span.start, span.end, sizes[span], span.block.page, False) for span in own]
+    units = sorted((*headings, *first.units, *second.units), key=_start)
+    lead = tuple(span for span in first.lead if span not in own)
+    return _Draft(tuple(units), first.path[:shared], lead)
+
+
+def _start(unit: _Unit) -> int:
+    return unit.start
+
+
+def _with_previous(drafts: Sequence[_Draft]) -> Iterator[tuple[_Draft | None, _Draft]]:
+    before: _Draft | None = None
+    for draft in drafts:
+        yield before, draft
+        before = draft
+
+
+def _passage(
+    document: Document, draft: _Draft, before: _Draft | None, tokens: Tokens, options: ChunkOptions
+) -> Passage:
+    start, end = draft.units[0].start, draft.units[-1].end
+    if options.overlap and before is not None and before.path == draft.path:
+        start = _overlapped(document, before, start, tokens, options.overlap)
+    text = document.text[start:end]
+    (count,) = tokens.count([text])
+    headings = _headings(document, draft.path)
+    context = _context(document, draft.path, options)
+    passage = Passage(text, start, end, headings, draft.units[0].page, draft.units[-1].page, count, ())
+    return replace(passage, windows=tuple(_windows(text, count, context, tokens, options.window)))
+
+
+def _overlapped(document: Document, before: _Draft, start: int, tokens: Tokens, overlap: int) -> int:
+    """The start moved back over the last whole sentences of the passage before, as many as the overlap has room for."""
+    begin = before.units[0].start
+    tail = tokens.split(document.text[begin:start], overlap)
+    if len(tail) < 2:
+        return start
+    return begin + tail[-1][0]
+
+
+def _headings(document: Document, path: Sequence[Span]) -> tuple[str, ...]:
+    """The headings above a passage; one that only repeats the document's title says nothing more."""
+    texts = tuple(span.block.text for span in path)
+    return texts[1:] if texts and texts[0] == document.title else texts
+
+
+def _context(document: Document, path: Sequence[Span], options: ChunkOptions) -> str:
+    if not options.context:
+        return ""
+    return " › ".join((document.title, *_headings(document, path)))
+
+
+def _budget(document: Document, path: Sequence[Span], tokens: Tokens, options: ChunkOptions) -> int:
+    """Tokens for the passage's own text beside its context and the model's special tokens."""
+    (context,) = tokens.count([_context(document, path, options)])
+    return options.size - tokens.special - min(context, options.window // CONTEXT_SHARE) - options.overlap
+
+
+def _windows(text: str, count: int, context: str, tokens: Tokens, window: int) -> Iterator[str]:
+    """The text with its context, in as many windows as the model needs to read all of it."""
+    prefix = ""
+    taken = 0
+    if context:
+        pieces = tokens.split(context, window // CONTEXT_SHARE)
+        prefix = context[pieces[0][0] : pieces[0][1]] + "\n" if pieces else ""
+        (taken,) = tokens.count([prefix])
+    room = window - tokens.special - taken
+    if count <= room:
+        yield prefix + text
+        return
+    for start, end in tokens.split(text, room):
+        yield prefix + text[start:end]

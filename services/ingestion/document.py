@@ -1,0 +1,82 @@
+"""What extraction makes of a file, whatever its kind: a title and one text made of blocks in reading order."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ingestion.normalise import clean
+
+BlockKind = Literal["heading", "paragraph", "list", "term", "code", "table"]
+
+# A title is shown in lists and prefixed to what is embedded.
+LONGEST_TITLE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One piece of structure. Lines of code, tables and nested lists stay lines; a paragraph is one line.
+
+    A `term` introduces what follows it, such as the signature in an API reference: it belongs to the next block.
+    """
+
+    kind: BlockKind
+    text: str
+    level: int = 0
+    """Depth of a heading, from 1, with gaps allowed; 0 for everything else."""
+    page: int | None = None
+    """Page on which the block begins, from 1; None for kinds of file that have no pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A block at its place in the document's text: `text[start:end]`."""
+
+    block: Block
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file's content. Every character of `text` belongs to a block or to the white space between two blocks."""
+
+    title: str
+    text: str
+    spans: tuple[Span, ...]
+    pages: int | None = None
+    removed: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Characters that normalisation took out, by kind."""
+
+
+def assemble(blocks: Iterable[Block], *, title: str = "", pages: int | None = None) -> Document:
+    """Normalise the blocks' texts and lay them out as one document; blocks without a visible character vanish.
+
+    Without a `title` a heading that opens the text is it.
+    """
+    removed: Counter[str] = Counter()
+    parts: list[str] = []
+    spans: list[Span] = []
+    position = 0
+    before: BlockKind | None = None
+    for block in blocks:
+        text = clean(block.text, removed).strip("\n") if block.kind == "code" else clean(block.text, removed).strip()
+        if not text.strip():
+            continue
+        if parts:
+            gap = "\n" if block.kind == before == "list" else "\n\n"
+            parts.append(gap)
+            position += len(gap)
+        spans.append(Span(Block(block.kind, text, block.level, block.page), position, position + len(text)))
+        parts.append(text)
+        position += len(text)
+        before = block.kind
+    name = " ".join(clean(title, removed).split()) or _opening_heading(spans)
+    return Document(name[:LONGEST_TITLE].rstrip(), "".join(parts), tuple(spans), pages, dict(removed))
+
+
+def _opening_heading(spans: list[Span]) -> str:
+    first = next((span for span in spans if span.block.level), None)
+    if first is None or first.start > LONGEST_TITLE or first.block.page not in {None, 1}:
+        return ""
+    return first.block.text

@@ -1,0 +1,17 @@
+"""What the worker counts."""
+
+from common.metrics import counter, gauge, histogram
+
+FILES = counter("ingest_files_total", "Files that left the queue, by result", ["result"])
+FAILURES = counter("ingest_failures_total", "Files that failed, by reason", ["reason"])
+RETRIES = counter("ingest_retries_total", "Jobs put back into the queue, by cause", ["cause"])
+CHUNKS = counter("ingest_chunks_total", "Passages written to the index")
+REMOVED = counter("ingest_removed_characters_total", "Characters that normalisation took out of texts", ["kind"])
+EMBED_WAITS = counter("ingest_embed_waits_total", "Waits for a pool that was down or limited us")
+STEP_SECONDS = histogram("ingest_step_seconds", "Time of one file in each step", ["step"])
+QUEUE = gauge("ingest_queue_jobs", "Jobs in the queue, by state", ["state"])
+RESCUED = counter("ingest_rescued_jobs_total", "Jobs taken over from a worker that fell silent")
+WORKER_RESTARTS = counter("ingest_worker_restarts_total", "Times the queue's worker ended on its own and was restarted")
+SYNCS = counter("ingest_source_syncs_total", "Looks at the sources, by result", ["result"])
+SYNC_FILES = counter("ingest_source_files_total", "What looks at the sources found, by change", ["change"])
+SYNC_AGE = gauge("ingest_source_last_success_timestamp_seconds", "When each source was last in step", ["source"])

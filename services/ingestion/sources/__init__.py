@@ -1,0 +1,1 @@
+"""Where documents come from beside uploads: each kind is one module that lists what is there."""
