@@ -24,6 +24,7 @@ export function watchSession(signedIn) {
   };
 
   const ask = (/** @type {string} */ words) => {
+    accepted = false;
     say(words);
     if (!dialog.open) dialog.showModal();
     field.focus();
@@ -42,8 +43,10 @@ export function watchSession(signedIn) {
     location.reload(); // nothing of the person who leaves stays on the page
   });
 
-  // Without a key there is nothing behind the dialog to go back to.
+  // Without a key there is nothing behind the dialog to go back to; browsers let only one Escape be refused.
+  let accepted = false;
   dialog.addEventListener("cancel", (event) => event.preventDefault());
+  dialog.addEventListener("close", () => accepted || dialog.showModal());
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const key = field.value.trim();
@@ -53,6 +56,7 @@ export function watchSession(signedIn) {
     try {
       await json("v1/models");
       field.value = "";
+      accepted = true;
       dialog.close();
       signedIn();
     } catch (error) {

@@ -40,7 +40,10 @@ export class DocumentsView {
     this.#list = list;
     this.#uploads = uploads;
     knowledge.addEventListener("change", () => this.#knowledgeChanged());
-    list.addEventListener("change", () => this.#drawDocuments());
+    list.addEventListener("change", () => {
+      this.#dismissListed();
+      this.#drawDocuments();
+    });
     uploads.addEventListener("change", (event) =>
       this.#uploadChanged(/** @type {CustomEvent<Upload>} */ (event).detail),
     );
@@ -167,8 +170,15 @@ export class DocumentsView {
       if (!(error instanceof ApiFailure)) throw error;
       this.#say(error.message);
     }
-    const listed = this.#list.documents.some((one) => one.id === upload.fileId);
-    if (listed) this.#uploads.dismiss(upload);
+  }
+
+  /** An upload whose document stands in the list has no need of a row of its own. */
+  #dismissListed() {
+    const listed = new Set(this.#list.documents.map((one) => one.id));
+    for (const upload of this.#uploads.all) {
+      const settled = upload.state === "done" || upload.state === "failed";
+      if (settled && upload.fileId !== null && listed.has(upload.fileId)) this.#uploads.dismiss(upload);
+    }
   }
 
   #say(/** @type {string} */ text) {
