@@ -47,6 +47,11 @@ class Span:
         if value is not None:
             self._otel.set_attribute(key, value)
 
+    def tag(self, key: str, value: str | None) -> None:
+        """Set an attribute of the root span that people filter traces by; MLflow makes it a tag of the trace."""
+        self.set(key, value)
+        self.set(f"mlflow.traceTag.{key}", value)
+
     def event(self, name: str, **attributes: AttributeValue) -> None:
         """Note something that happened at this moment."""
         self._otel.add_event(name, attributes)
@@ -72,7 +77,7 @@ class Span:
         listed = [
             {
                 "page_content": document["content"],
-                "metadata": {**document["metadata"], "score": document["score"]},
+                "metadata": {"score": document["score"], **document["metadata"]},
                 "id": document["id"],
             }
             for document in documents

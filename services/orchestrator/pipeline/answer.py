@@ -7,6 +7,7 @@ from common.deadline import timed_out
 from common.metrics import counter
 from common.settings import ServiceSettings
 from common.telemetry import Span
+from orchestrator.pipeline import prompt
 from orchestrator.pipeline.ask import Answer, Ask
 from orchestrator.pipeline.run import OnText, Parts, Run, finished
 from orchestrator.pipeline.steps import STEPS
@@ -66,10 +67,15 @@ class Pipeline:
         ask = run.ask
         for key, value in self._provenance.items():
             root.set(key, value)
-        root.set("fairlead.application", ask.application)
-        root.set("fairlead.config_hash", ask.config.hash)
-        root.set("fairlead.prompt.version", run.tunables.prompt_version)
-        root.set("fairlead.tenant", ask.caller.tenant)
+        tags = {
+            "fairlead.application": ask.application,
+            "fairlead.config_hash": ask.config.hash,
+            "fairlead.prompt.version": run.tunables.prompt_version,
+            "fairlead.prompt.hash": prompt.fingerprint(run.tunables.system_prompt, run.tunables.prompt_template),
+            "fairlead.tenant": ask.caller.tenant,
+        }
+        for key, value in tags.items():
+            root.tag(key, value)
         root.set("gen_ai.conversation.id", ask.session)
         root.set("session.id", ask.session)
         root.set("user.id", ask.user)
@@ -77,7 +83,7 @@ class Pipeline:
         root.input({"messages": [{"role": "user", "content": ask.question}]})
 
     def _conclude(self, root: Span, run: Run, answer: Answer, outcome: str) -> None:
-        root.set("fairlead.outcome", outcome)
+        root.tag("fairlead.outcome", outcome)
         root.set("fairlead.degraded", list(answer.degraded))
         root.set("fairlead.index_snapshot", run.snapshot)
         root.set("fairlead.grounding", answer.grounding)

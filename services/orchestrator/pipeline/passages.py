@@ -25,11 +25,11 @@ class Passage:
     def as_document(self) -> dict[str, Any]:
         """The passage as traces show it."""
         metadata = {
-            "file_id": self.file_id,
-            "filename": self.filename,
-            "title": self.title,
-            "page": self.page,
             "rank": self.number,
+            "filename": self.filename,
+            "page": self.page,
+            "title": self.title,
+            "file_id": self.file_id,
             "vector_store_id": self.store_id,
         }
         return {"id": self.chunk_id, "content": self.text, "score": self.score, "metadata": metadata}

@@ -1,5 +1,6 @@
 """The prompt: rules for the model, and the passages and the question in a structure that their text cannot break."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -65,6 +66,12 @@ def render(source: str, passages: Sequence[Passage], question: str) -> str:
     return _compiled(source).render(
         passages=[_fields(passage) for passage in passages], question=escape(question), no_answer=NO_ANSWER
     )
+
+
+@lru_cache(maxsize=32)
+def fingerprint(system_prompt: str, template: str) -> str:
+    """8 hexadecimal digits over the prompt's text: a version that was not counted up still shows."""
+    return hashlib.sha256(f"{system_prompt}\0{template}".encode()).hexdigest()[:8]
 
 
 def escape(text: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 _BREAK = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|\s*\n\s*")
 _WORD = re.compile(r"\w+", re.UNICODE)
 # Abbreviations after which a full stop does not end the sentence.
-_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|cf|Dr|Mr|Mrs|Ms|Prof|St|No|Fig|approx|[A-Z])\.$")
+_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|cf|Dr|Mr|Mrs|Ms|Prof|St|Fig|approx|[A-Z])\.$")
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ async def route(run: Run, span: Span) -> None:
         if not run.stores:
             raise not_found(f"There is no vector store named {' or '.join(names)} yet.", "model")
     span.set("fairlead.vector_store_ids", [store.id for store in run.stores])
+    span.output([store.name for store in run.stores])
 
 
 @step("EMBEDDING", when=lambda run: any(store.space for store in run.stores))
@@ -70,6 +71,7 @@ async def embed(run: Run, span: Span) -> None:
         deadline = run.ask.deadline.sooner(run.tunables.embed_timeout_s)
         vectors = await spaces.embed(run.parts.pool, space, [run.query], deadline=deadline, lane=run.ask.caller.lane)
         run.vector, run.space = vectors[0], space
+        span.output({"dimensions": space.dimension})
     except (*POOL_FAILURES, spaces.SpaceDiffers) as error:
         run.degrade("embed", span, error)
 
@@ -144,9 +146,11 @@ async def build_prompt(run: Run, span: Span) -> None:
         *({"role": message.role, "content": message.content} for message in run.history),
         {"role": "user", "content": prompt.render(tunables.prompt_template, run.passages, run.question)},
     ]
+    span.input(run.question)
     span.set("fairlead.prompt.version", tunables.prompt_version)
-    span.set("fairlead.prompt.chars", sum(len(message["content"]) for message in run.messages))
-    span.output(run.messages)
+    # The messages themselves are the input of the next step; a second copy would double every trace.
+    chars = sum(len(message["content"]) for message in run.messages)
+    span.output({"messages": len(run.messages), "passages": len(run.passages), "characters": chars})
 
 
 @step("LLM", when=lambda run: bool(run.passages))
@@ -174,6 +178,7 @@ async def guard_output(run: Run, span: Span) -> None:
     run.citations = tuple(citations.cite(run.draft.text, run.draft.marks))
     run.grounding = citations.grounding(run.draft.text, run.draft.marks)
     span.input(run.draft.text)
+    span.output([{"index": found.index, "quote": found.quote, "support": found.support} for found in run.citations])
     span.set("fairlead.citations", len(run.citations))
     span.set("fairlead.marks_removed", run.draft.removed)
     span.set("fairlead.grounding", run.grounding)
