@@ -19,8 +19,6 @@ CLONE_NEWUSER = 0x10000000  # <linux/sched.h>
 PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2  # <linux/prctl.h>
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2  # <linux/capability.h>
 CAPABILITY_VERSION_3 = 0x20080522
-# For the case without user namespaces: a number that no distribution gives to anybody.
-SPARE_UID = 54_330
 
 
 class _CapabilityHeader(ctypes.Structure):
@@ -57,6 +55,33 @@ def swapped_map(extents: Sequence[tuple[int, int]], uid: int, inside: int) -> li
     return lines
 
 
+def become_another(data: Path) -> None:
+    """Take a uid that Postgres accepts, and see to it that the data folder is its own; OSError if there is no way."""
+    refused = _refusal()
+    if refused is None:
+        if os.geteuid() == 0:
+            _give(data, 0)
+        enter_user_namespace()
+    elif os.geteuid() == 0:
+        _give(data, _named_uid())
+        leave_root(_named_uid())
+    else:
+        raise refused
+
+
+def _refusal() -> OSError | None:
+    """Why no user namespace can be had, tried in a child because a process that is half in one cannot go back."""
+    child = os.fork()
+    if child == 0:
+        try:
+            enter_user_namespace()
+        except OSError as refused:
+            os._exit(refused.errno or 1)
+        os._exit(0)
+    number = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return OSError(number, os.strerror(number)) if number else None
+
+
 def enter_user_namespace() -> None:
     """Move this process into a user namespace where it has the uid of an ordinary user; OSError if not allowed."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -91,13 +116,13 @@ def enter_user_namespace() -> None:
     _keep_capabilities(1 << CAP_DAC_READ_SEARCH)
 
 
-def leave_root() -> None:
-    """Become SPARE_UID for good, still able to pass folders that belong to others; OSError if root may not do that."""
+def leave_root(uid: int) -> None:
+    """Become that uid for good, still able to pass folders that belong to others; OSError if root may not do that."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setgroups([])
-    os.setresgid(SPARE_UID, SPARE_UID, SPARE_UID)
-    os.setresuid(SPARE_UID, SPARE_UID, SPARE_UID)
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
     _keep_capabilities(1 << CAP_DAC_OVERRIDE)
 
 
@@ -147,7 +172,8 @@ def _named_uid() -> int:
 def _give(folder: Path, uid: int) -> None:
     """Make `uid` the owner of everything in `folder`, if it is not: an earlier start may have run another way."""
     if folder.exists() and folder.stat().st_uid != uid:
-        for path in (folder, *folder.rglob("*")):
+        # The folder itself comes last, so that a change that was broken off is begun again.
+        for path in (*folder.rglob("*"), folder):
             os.chown(path, uid, -1, follow_symlinks=False)
 
 
@@ -158,19 +184,13 @@ def main(arguments: Sequence[str]) -> None:
     data, parent = Path(settings["--data"]), int(settings["--parent"])
     if needs_another_uid():
         try:
-            if os.geteuid() == 0:
-                _give(data, 0)
-            enter_user_namespace()
+            become_another(data)
         except OSError as refused:
-            try:
-                _give(data, SPARE_UID)
-                leave_root()
-            except OSError:
-                sys.exit(
-                    "Postgres does not run as root, and this machine allows no user namespace "
-                    f"({refused.strerror or refused}): run this as an ordinary user, or allow namespaces "
-                    "(sysctl user.max_user_namespaces, or --privileged for a container)"
-                )
+            sys.exit(
+                f"Postgres does not run as root, and this machine allows no user namespace ({refused.strerror}): "
+                "run this as an ordinary user, or allow namespaces (sysctl user.max_user_namespaces; for a container, "
+                "--privileged)"
+            )
     if sys.platform == "linux":
         # Set last: the kernel forgets it when a process changes its credentials.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)

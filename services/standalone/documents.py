@@ -12,16 +12,19 @@ from standalone.errors import StartRefused
 STORE = "default"
 POLL_S = 0.2
 SHOWN_FAILURES = 5
+# A folder that cannot be read is looked at again and again; the start does not wait for that.
+LOOKED_THROUGH = ("ok", "failed")
+NO_FILES = {"completed": 0, "failed": 0, "in_progress": 0, "total": 0}
 
 
 @dataclass(frozen=True)
 class Found:
-    """What is in the default store."""
+    """What is in the default store, and why the rest is not."""
 
-    store: str
+    store: str | None
     completed: int
     failed: int
-    failures: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """In a few words."""
@@ -29,18 +32,19 @@ class Found:
 
 
 async def indexed(components: Components, progress: Callable[[str, int, int], None]) -> Found:
-    """Poll the default store until the worker has gone through the folders and no file is in progress."""
+    """Wait until the worker has looked through every folder and no file of the default store is in progress."""
     api = _Api(components)
     while True:
+        # In this order: what a folder's look found is in the store's counts when the look is over.
+        sources = await api.sources()
         store = await api.store()
-        if store is not None:
-            counts = store["file_counts"]
-            progress("indexing", counts["total"] - counts["in_progress"], counts["total"])
-            if counts["in_progress"] == 0 and await api.synced():
-                store = await api.store() or store
-                counts = store["file_counts"]
-                failures = await api.failures(store["id"]) if counts["failed"] else ()
-                return Found(store["id"], counts["completed"], counts["failed"], failures)
+        counts = store["file_counts"] if store else NO_FILES
+        progress("indexing documents", counts["total"] - counts["in_progress"], counts["total"])
+        if counts["in_progress"] == 0 and all(source["state"] in LOOKED_THROUGH for source in sources):
+            reasons = [f"{source['path']}: {source['error']}" for source in sources if source["error"]]
+            if store and counts["failed"]:
+                reasons += await api.failures(store["id"])
+            return Found(store["id"] if store else None, counts["completed"], counts["failed"], tuple(reasons))
         await asyncio.sleep(POLL_S)
 
 
@@ -55,11 +59,11 @@ class _Api:
         listed = await self._get("/v1/vector_stores?order=asc&limit=100")
         return next((store for store in listed["data"] if store["name"] == STORE), None)
 
-    async def synced(self) -> bool:
-        """Whether the worker has gone through its folders since it started."""
-        return True
+    async def sources(self) -> list[dict[str, Any]]:
+        """How the worker's folders stand."""
+        return (await self._get("/v1/sources", self._worker_port))["data"]
 
-    async def failures(self, store: str) -> tuple[str, ...]:
+    async def failures(self, store: str) -> list[str]:
         """Why files are left out, by name."""
         listed = await self._get(f"/v1/vector_stores/{store}/files?filter=failed&limit={SHOWN_FAILURES}")
         reasons: list[str] = []
@@ -68,10 +72,10 @@ class _Api:
             reasons.append(
                 f"{named['filename']}: {(attached.get('last_error') or {}).get('message', 'no reason given')}"
             )
-        return tuple(reasons)
+        return reasons
 
-    async def _get(self, path: str) -> dict[str, Any]:
-        status, answer = await loopback.request(self._port, path, headers=self._headers)
+    async def _get(self, path: str, port: int | None = None) -> dict[str, Any]:
+        status, answer = await loopback.request(port or self._port, path, headers=self._headers)
         if status != 200 or not isinstance(answer, dict):
-            raise StartRefused(f"the orchestrator answered GET {path} with {status}: {str(answer)[:300]}")
+            raise StartRefused(f"GET {path} was answered with {status}: {str(answer)[:300]}")
         return answer

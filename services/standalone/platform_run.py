@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from common import key_file
-from standalone import config_files, ports
+from standalone import config_files, ports, welcome
 from standalone.components import Components
 from standalone.data_folder import Home, write_failure
 from standalone.display import Display
@@ -51,7 +51,7 @@ async def _supervised(components: Components, display: Display, lock: int) -> in
         try:
             await asyncio.wait((starting, stopped, supervisor.failed), return_when=asyncio.FIRST_COMPLETED)
             if starting.done() and not starting.exception():
-                welcome(display, components, starting.result(), time.monotonic() - began)
+                welcome.show(display, components, starting.result(), time.monotonic() - began)
                 await asyncio.wait((stopped, supervisor.failed), return_when=asyncio.FIRST_COMPLETED)
             failure = None if stop.is_set() else _failure(starting, supervisor)
         finally:
@@ -108,27 +108,6 @@ def prepare_keys(home: Home, settings: StandaloneSettings) -> None:
         if not (home.secrets / name).exists():
             key, _ = key_file.create(home.secrets / "keys.json", name=name)
             home.secret(name, key)
-
-
-def welcome(display: Display, components: Components, found: Found, seconds: float) -> None:
-    """Where to go now, and three commands to try."""
-    settings, home = components.settings, components.home
-    url = f"http://127.0.0.1:{settings.orchestrator_port}"
-    key = f' -H "authorization: Bearer $(cat {home.secrets / "user-key"})"' if settings.auth == "keys" else ""
-    post = f"-H 'content-type: application/json'{key} -d"
-    display.line(f"\nReady in {seconds:.1f} s", style="bold")
-    display.line(f"  chat     {url}/")
-    if settings.tracing == "on":
-        display.line(f"  traces   http://127.0.0.1:{settings.mlflow_port}/")
-    if settings.auth == "keys":
-        display.line(f"  key      in {home.secrets / 'user-key'}; more by `python -m common.keys`")
-    display.line("\nTry")
-    display.line(f'  curl -s {url}/v1/vector_stores/{found.store}/search {post} \'{{"query": "..."}}\'')
-    display.line(
-        f'  curl -s {url}/v1/chat/completions {post} \'{{"messages": [{{"role": "user", "content": "..."}}]}}\''
-    )
-    display.line(f"  edit {config_files.file(home.config, 'orchestrator')}   (say top_k: it is in force within 2 s)")
-    display.line("\nCtrl-C stops everything.")
 
 
 def stop(home: Home) -> None:

@@ -171,12 +171,17 @@ def binary(program: str) -> Path:
 
 def is_server_of(pid: int, data: Path) -> bool:
     """Whether process `pid` is a Postgres server that works in the folder `data`."""
-    proc = Path("/proc", str(pid))
-    if not proc.parent.joinpath("self").exists():  # not Linux
+    if not Path("/proc/self").exists():
         shown = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
         return "postgres" in shown.stdout and str(data) in shown.stdout
+    proc = Path("/proc", str(pid))
     try:
-        return "postgres" in (proc / "comm").read_text() and (proc / "cwd").samefile(data)
+        if "postgres" not in (proc / "comm").read_text(encoding="utf-8"):
+            return False
+        # What it was started with is open to everybody; where it works is not.
+        if str(data).encode() in (proc / "cmdline").read_bytes().split(b"\0"):
+            return True
+        return (proc / "cwd").samefile(data)
     except OSError:
         return False
 

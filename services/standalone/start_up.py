@@ -84,7 +84,7 @@ class StartUp:
         with self._awaiting("documents"):
             found = await documents.indexed(self._components, self._display.documents)
         self._display.ready("documents", time.monotonic() - began, found.summary())
-        for reason in found.failures:
+        for reason in found.reasons:
             self._display.line(f"      left out: {reason}", style="yellow")
         return found
 
