@@ -72,7 +72,9 @@ async def test_files_can_be_dropped_anywhere(chat: Page, fake: FakeOrchestrator)
 
 async def test_what_is_dragged_without_files_is_no_upload(chat: Page) -> None:
     text = "new DataTransfer()"
-    await chat.evaluate(f"document.body.dispatchEvent(new DragEvent('dragenter', {{dataTransfer: {text}, bubbles: true}}))")
+    await chat.evaluate(
+        f"document.body.dispatchEvent(new DragEvent('dragenter', {{dataTransfer: {text}, bubbles: true}}))"
+    )
     await expect(chat.locator("#drop-veil")).to_be_hidden()
 
 
@@ -124,9 +126,7 @@ async def test_a_waiting_upload_can_be_cancelled_before_it_begins(chat: Page, fa
 
 
 @pytest.mark.usefixtures("read_refusing")
-async def test_a_document_that_cannot_be_read_says_why_and_the_others_go_on(
-    chat: Page, fake: FakeOrchestrator
-) -> None:
+async def test_a_document_that_cannot_be_read_says_why_and_the_others_go_on(chat: Page, fake: FakeOrchestrator) -> None:
     await choose(chat, "secret.pdf")
     row = documents(chat).filter(has_text="secret.pdf")
     await expect(row).to_contain_text("The PDF is encrypted; save it without a password.")

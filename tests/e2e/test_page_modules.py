@@ -7,7 +7,7 @@ import pytest
 from fakes.orchestrator import FakeOrchestrator
 from playwright.async_api import Page
 
-STREAM = "\ufeffdata: {\"a\": 1}\n\n: keep-alive\n\nevent: x\r\nid: 7\r\ndata: one\r\ndata:two\r\n\r\ndata\r\rdata: [DONE]\n\ndata: lost"
+STREAM = '\ufeffdata: {"a": 1}\n\n: keep-alive\n\nevent: x\r\nid: 7\r\ndata: one\r\ndata:two\r\n\r\ndata\r\rdata: [DONE]\n\ndata: lost'
 EVENTS = ['{"a": 1}', "one\ntwo", "", "[DONE]"]
 
 
@@ -58,7 +58,10 @@ async def markdown(page: Page, text: str) -> str:
     ("text", "html"),
     [
         ("One.\nStill one.\n\nTwo.", "<p>One.\nStill one.</p><p>Two.</p>"),
-        ("a **b** *c* _d_ __e__ `f`", "<p>a <strong>b</strong> <em>c</em> <em>d</em> <strong>e</strong> <code>f</code></p>"),
+        (
+            "a **b** *c* _d_ __e__ `f`",
+            "<p>a <strong>b</strong> <em>c</em> <em>d</em> <strong>e</strong> <code>f</code></p>",
+        ),
         ("2 * 3 * 4 and snake_case_name", "<p>2 * 3 * 4 and snake_case_name</p>"),
         ("an open ** and ` and [", "<p>an open ** and ` and [</p>"),
         ("**bold *and* more**", "<p><strong>bold <em>and</em> more</strong></p>"),
@@ -69,7 +72,10 @@ async def markdown(page: Page, text: str) -> str:
         ("**Strong [1]**", "<p><strong>Strong (1)</strong></p>"),
         ("https://a.org/x_y[1].", '<p><a href="https://a.org/x_y">https://a.org/x_y</a>(1).</p>'),
         ("# One\n### Three #", "<h3>One</h3><h3>Three</h3>"),
-        ("- a\n- b\n  - c\n- d", "<ul><li><div>a</div></li><li><div>b</div><ul><li><div>c</div></li></ul></li><li><div>d</div></li></ul>"),
+        (
+            "- a\n- b\n  - c\n- d",
+            "<ul><li><div>a</div></li><li><div>b</div><ul><li><div>c</div></li></ul></li><li><div>d</div></li></ul>",
+        ),
         ("3. c\n4. d", '<ol start="3"><li><div>c</div></li><li><div>d</div></li></ol>'),
         ("1. a\n\n   b\n\n2. c", '<ol start="1"><li><div>a</div><div>b</div></li><li><div>c</div></li></ol>'),
         ("Text\n- a\n\nText", "<p>Text</p><ul><li><div>a</div></li></ul><p>Text</p>"),
@@ -93,8 +99,21 @@ async def test_markdown(chat: Page, text: str, html: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["> " * 5000, "- " * 5000, "*" * 20_000, "[" * 20_000, "`" * 9999 + " " + "`" * 9998, "**a " * 10_000, "_a*" * 10_000]
-    + ["|" * 10_000 + "\n" + "|-" * 5000, "\n".join(" " * n + "- x" for n in range(300)), "http://" * 5000, "[a](" * 5000],
+    [
+        "> " * 5000,
+        "- " * 5000,
+        "*" * 20_000,
+        "[" * 20_000,
+        "`" * 9999 + " " + "`" * 9998,
+        "**a " * 10_000,
+        "_a*" * 10_000,
+    ]
+    + [
+        "|" * 10_000 + "\n" + "|-" * 5000,
+        "\n".join(" " * n + "- x" for n in range(300)),
+        "http://" * 5000,
+        "[a](" * 5000,
+    ],
     ids=lambda text: text[:6].strip() or "deep list",
 )
 async def test_hostile_markdown_is_drawn_and_loses_no_letter(chat: Page, text: str) -> None:
@@ -142,7 +161,7 @@ async def located(page: Page, quote: str, passage: str) -> str | None:
     [
         ("moor at the east quay", "Ships moor at the east quay.", "moor at the east quay"),
         ("moor at the east quay", "Ships moor at\n   the  east\tquay.", "moor at\n   the  east\tquay"),
-        ("the harbour's \"edge\" - here", "At the harbour’s “edge” – here.", "the harbour’s “edge” – here"),
+        ('the harbour\'s "edge" - here', "At the harbour’s “edge” – here.", "the harbour’s “edge” – here"),
         ("co-operation", "Full co‑operation.", "co‑operation"),
         ("cooperation", "Full co\u00adoperation.", "co\u00adoperation"),
         ("SHIPS MOOR", "Ships moor.", "Ships moor"),

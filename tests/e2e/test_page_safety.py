@@ -31,7 +31,10 @@ def elsewhere(page: Page, fake: FakeOrchestrator) -> list[str]:
 
 async def untouched(page: Page) -> None:
     assert await page.title() == "Fairlead"
-    assert await page.locator("main script, main iframe, main img, main object, main style, dialog img[src^=http]").count() == 0
+    assert (
+        await page.locator("main script, main iframe, main img, main object, main style, dialog img[src^=http]").count()
+        == 0
+    )
 
 
 async def test_html_in_an_answer_stays_text(chat: Page, fake: FakeOrchestrator, elsewhere: list[str]) -> None:
@@ -120,7 +123,9 @@ async def test_files_of_the_page_are_revalidated_not_sent_again(fake: FakeOrches
         assert again.status_code == 304
 
 
-@pytest.mark.parametrize("path", ["/web/../settings.py", "/web/%2e%2e/settings.py", "/web/..%2fsettings.py", "/web/x.js", "/web/"])
+@pytest.mark.parametrize(
+    "path", ["/web/../settings.py", "/web/%2e%2e/settings.py", "/web/..%2fsettings.py", "/web/x.js", "/web/"]
+)
 async def test_nothing_but_the_pages_own_files_is_served(fake: FakeOrchestrator, path: str) -> None:
     async with httpx.AsyncClient(base_url=fake.address) as client:
         assert (await client.get(path)).status_code == 404

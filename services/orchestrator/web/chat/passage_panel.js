@@ -103,11 +103,11 @@ export class PassagePanel {
     const close = iconButton("close", "Close source", { onclick: () => this.close() });
     const place = element("p", { class: "passage-count" }, `Source ${citation.index}`, count > 1 && ` of ${count}`);
     const steps = element("div", { class: "passage-steps" }, count > 1 && previous, count > 1 && next, close);
-    const head = element("header", { class: "passage-head" }, place, steps);
+    const head = element("div", { class: "passage-head" }, place, steps);
     const body = element("div", { class: "passage-body", tabindex: "0", role: "group", "aria-label": "Passage" });
     fill(body, ...passage(citation));
     const copy = copyButton("Copy quotation", () => citation.quote);
-    const foot = copy && element("footer", { class: "passage-foot" }, copy, element("span", {}, "Copy quotation"));
+    const foot = copy && element("div", { class: "passage-foot" }, copy, element("span", {}, "Copy quotation"));
     fill(this.#dialog, head, title, facts(citation), body, foot);
     body.querySelector("mark")?.scrollIntoView({ block: "center" });
   }
