@@ -66,8 +66,10 @@ class Home:
     def prepare(self) -> None:
         """Make the folders; StartRefused where that is not allowed or the disk is full."""
         try:
-            for folder in (self.path, self.objects, self.artifacts, self.config, self.last_good, self.logs, self.run):
-                folder.mkdir(parents=True, exist_ok=True)
+            # Documents and logs are in here: nobody else on the machine is to read them.
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self.objects, self.artifacts, self.config, self.last_good, self.logs, self.run):
+                folder.mkdir(exist_ok=True)
             self.secrets.mkdir(mode=0o700, exist_ok=True)
             probe = self.run / "writable"
             probe.write_bytes(b"\0" * 4096)

@@ -7,25 +7,29 @@ from standalone.errors import StartRefused
 
 NAME = "fairlead"
 API = "/api/2.0/mlflow/experiments"
+CONNECT_TIMEOUT_S = 10
+# Its first answer may have to wait for tables to be made.
+ANSWER_TIMEOUT_S = 30.0
 
 
 def known(database_url: str) -> str | None:
     """The experiment's number as an earlier start left it in MLflow's database; None before the first."""
-    try:
-        with psycopg.connect(database_url, connect_timeout=5) as connection:
-            row = connection.execute(
-                "SELECT experiment_id FROM experiments WHERE name = %s AND lifecycle_stage = 'active'", (NAME,)
-            ).fetchone()
-    except psycopg.errors.UndefinedTable:
-        return None
+    with psycopg.connect(database_url, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+        if connection.execute("SELECT to_regclass('experiments')").fetchone() == (None,):
+            return None
+        row = connection.execute(
+            "SELECT experiment_id FROM experiments WHERE name = %s AND lifecycle_stage = 'active'", (NAME,)
+        ).fetchone()
     return str(row[0]) if row else None
 
 
 async def ensure(port: int) -> str:
     """Make the experiment through MLflow's API, or bring it back if somebody deleted it; its number."""
-    status, answer = await loopback.request(port, f"{API}/get-by-name?experiment_name={NAME}", timeout_s=30.0)
+    status, answer = await loopback.request(
+        port, f"{API}/get-by-name?experiment_name={NAME}", timeout_s=ANSWER_TIMEOUT_S
+    )
     if status == 404:
-        status, answer = await loopback.request(port, f"{API}/create", {"name": NAME}, timeout_s=30.0)
+        status, answer = await loopback.request(port, f"{API}/create", {"name": NAME}, timeout_s=ANSWER_TIMEOUT_S)
         if status == 200:
             return str(answer["experiment_id"])
     if status != 200:
