@@ -12,6 +12,7 @@ from orchestrator import (
     routes_search,
     routes_store_files,
     routes_stores,
+    routes_ui_config,
 )
 
 ALL = [
@@ -28,5 +29,6 @@ ALL = [
         routes_feedback,
         routes_later,
         routes_page,
+        routes_ui_config,
     )
 ]

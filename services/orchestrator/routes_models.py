@@ -35,5 +35,9 @@ def _model(held: Held, name: str, application: Application) -> dict[str, Any]:
         # OpenAI's clients want a time; what an application is changes with the configuration.
         "created": int(held.live.current.loaded_at),
         "owned_by": "fairlead",
-        "fairlead": {"description": application.description, "stores": list(application.stores)},
+        "fairlead": {
+            "description": application.description,
+            "stores": list(application.stores),
+            "questions": list(application.questions),
+        },
     }

@@ -14,6 +14,10 @@ class OrchestratorSettings(ServiceSettings):
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     mlflow_url: str | None = Field(default=None, description="MLflow, where feedback is forwarded to; none: nowhere.")
     mlflow_token: SecretStr | None = Field(default=None, description="Bearer token for it, where it asks for one.")
+    trace_url: str | None = Field(
+        default=None,
+        description="Address of a trace for people, with {trace_id} in it; none: no links to traces.",
+    )
     max_upload_bytes: int = Field(default=512 * MIB, ge=1024, description="Largest file that can be uploaded.")
     database_connections: int = Field(default=20, ge=2, le=200, description="Connections to Postgres, at most.")
     feedback_max_age_s: float = Field(

@@ -9,6 +9,7 @@ from orchestrator.pipeline import prompt
 
 Change = Literal["live", "reevaluate", "reembed"]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+Question = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 ApplicationName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
@@ -22,6 +23,9 @@ class Application(Tunables):
 
     stores: tuple[Name, ...] = Field(min_length=1, max_length=16, description="Names of the vector stores it searches.")
     description: str = Field(default="", max_length=500, description="What it knows, for people who choose.")
+    questions: tuple[Question, ...] = Field(
+        default=(), max_length=8, description="Examples that the chat page offers, where its documents answer them."
+    )
 
 
 class OrchestratorTunables(Tunables):

@@ -106,6 +106,7 @@ class Components:
                 "FAIRLEAD_OTLP_ENDPOINT": f"{mlflow}/v1/traces",
                 "FAIRLEAD_OTLP_HEADERS": f"x-mlflow-experiment-id={experiment}",
                 "FAIRLEAD_MLFLOW_URL": mlflow,
+                "FAIRLEAD_TRACE_URL": f"{mlflow}/#/experiments/{experiment}/traces/tr-{{trace_id}}",
             }
         return self._service("orchestrator", self.settings.orchestrator_port, 3, traced)
 
