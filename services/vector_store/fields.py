@@ -13,6 +13,8 @@ MAX_VALUE_LENGTH = 512
 MAX_NAME_LENGTH = 256
 MAX_INTEGER_BITS = 1023
 MAX_PAGE = 100
+MAX_FILES_PAGE = 10_000
+"""OpenAI lists files, and only files, in pages of up to so many."""
 
 
 def check_name(name: str, param: str = "name") -> str:
@@ -46,9 +48,9 @@ def is_scalar(value: Any) -> bool:
     return isinstance(value, str) or (isinstance(value, float) and math.isfinite(value))
 
 
-def check_limit(limit: int) -> int:
-    if not 1 <= limit <= MAX_PAGE:
-        raise InvalidError(f"limit: must be between 1 and {MAX_PAGE}, not {limit}.", "limit")
+def check_limit(limit: int, most: int = MAX_PAGE) -> int:
+    if not 1 <= limit <= most:
+        raise InvalidError(f"limit: must be between 1 and {most}, not {limit}.", "limit")
     return limit
 
 

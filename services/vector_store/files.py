@@ -6,7 +6,7 @@ from psycopg import AsyncConnection, errors
 
 from common.ids import new_id
 from vector_store.errors import ConflictError, NotFoundError
-from vector_store.fields import check_name, storable
+from vector_store.fields import MAX_FILES_PAGE, check_name, storable
 from vector_store.jobs import DELETE_FILE, enqueue
 from vector_store.models import File, Order, Page, Scope
 from vector_store.tables import Listing, Row, TenantTables, fetch_all, fetch_one, fetch_page
@@ -84,7 +84,9 @@ class Files(TenantTables):
         params = _visible_to(scope) | {"purpose": purpose}
         listing = Listing(_SELECT + " AND (%(purpose)s::text IS NULL OR f.purpose = %(purpose)s)", params, "f.id")
         async with self._transaction(scope) as conn:
-            return await fetch_page(conn, listing, _read, lambda f: f.id, limit=limit, order=order, after=after)
+            return await fetch_page(
+                conn, listing, _read, lambda f: f.id, limit=limit, order=order, after=after, most=MAX_FILES_PAGE
+            )
 
     async def source_files(self, scope: Scope, source: str) -> dict[str, File]:
         """The files that came from a configured source, by their path in it."""

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from common.postgres import Pool, tenant_transaction
-from vector_store.fields import check_limit
+from vector_store.fields import MAX_PAGE, check_limit
 from vector_store.models import Order, Page, Scope
 
 T = TypeVar("T")
@@ -64,9 +64,10 @@ async def fetch_page(
     order: Order,
     after: Any = None,
     before: Any = None,
+    most: int = MAX_PAGE,
 ) -> Page[T]:
     """The page that follows `after`, or the one that ends at `before`; both are values of the key."""
-    size = check_limit(limit)
+    size = check_limit(limit, most)
     backwards = before is not None and after is None
     conditions: list[str] = []
     if after is not None:
