@@ -169,7 +169,7 @@ class _Statement:
             "k_fixed": plan.k_fixed,
             "k_per_word": plan.k_per_word,
             "examine": MAX_EXAMINE,
-            "candidates": request.candidates,
+            "candidates": max(request.candidates, request.top_k),
             "nearest": _nearest(request),
             "vector": self._vector(),
         }

@@ -211,7 +211,9 @@ class ChunkStoreContract:
         for vector in (NORTH, None):
             assert await shelf.found(store, "harbour", vector, filters=early) == ["harbour of 1874"]
             assert await shelf.found(store, "harbour", vector, filters=ports) == ["harbour of 1874"]
-            assert await shelf.found(store, "harbour", vector, filters={"type": "gt", "key": "year", "value": 3e3}) == []
+            assert (
+                await shelf.found(store, "harbour", vector, filters={"type": "gt", "key": "year", "value": 3e3}) == []
+            )
 
     async def test_a_changed_attribute_filters_at_once(self, shelf: Shelf) -> None:
         store = await shelf.store()
@@ -284,7 +286,9 @@ class ChunkStoreContract:
         assert (attached.status, attached.fingerprint, attached.chunk_count) == ("completed", "written", 1)
         assert attached.usage_bytes == len("harbour") + 4 * 2
 
-    @pytest.mark.parametrize("bad", [np.array([[1, 0, 0]]), np.array([[np.nan, 0, 0, 0]]), np.array([[np.inf, 0, 0, 0]])])
+    @pytest.mark.parametrize(
+        "bad", [np.array([[1, 0, 0]]), np.array([[np.nan, 0, 0, 0]]), np.array([[np.inf, 0, 0, 0]])]
+    )
     async def test_a_vector_that_does_not_fit_is_refused_and_changes_nothing(
         self, shelf: Shelf, bad: np.ndarray
     ) -> None:
