@@ -52,7 +52,7 @@ async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
 
 @pytest.fixture
 async def page(context: BrowserContext) -> AsyncIterator[Page]:
-    """A tab in which nothing may go wrong unseen: an exception in the page fails the test, and so does a policy breach."""
+    """A tab in which nothing goes wrong unseen: an exception in the page, or a breach of its policy, fails the test."""
     page = await context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
@@ -75,3 +75,15 @@ async def chat(fake: FakeOrchestrator, page: Page) -> Page:
     await page.goto(fake.address)
     await expect(page.locator(".document").first).to_be_visible()
     return page
+
+
+@pytest.fixture(scope="module")
+async def modules(browser: Browser) -> AsyncIterator[Page]:
+    """The page for tests that only call its modules: one for all of them, since they leave nothing behind."""
+    fake = orchestrator.furnished()
+    async with orchestrator.serving(fake):
+        context = await browser.new_context()
+        page = await context.new_page()
+        await page.goto(fake.address)
+        yield page
+        await context.close()

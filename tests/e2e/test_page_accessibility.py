@@ -4,10 +4,11 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
+from playwright.async_api import Browser, Page, expect
+
 from e2e.questions import ask, ask_and_wait
 from fakes import passages
 from fakes.orchestrator import Answer, Failure, FakeOrchestrator, Gate, StoredFile
-from playwright.async_api import Browser, Page, expect
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 RICH = (
@@ -16,6 +17,10 @@ RICH = (
 )
 LONG_WORD = "Donaudampfschifffahrtsgesellschaftskapitän" * 8
 ARABIC = "ترسو السفن عند الرصيف الشرقي"
+PARTS = (
+    "body, .topbar, .sidebar, .documents-scroll, main, #conversation, #passage, .passage-body, .composer, "
+    ".turn, .question, .source, .document"
+)
 WIDTHS = {"phone": (375, 740), "tablet": (820, 1100), "desktop": (1440, 900)}
 
 
@@ -42,7 +47,7 @@ async def themed(browser: Browser, fake: FakeOrchestrator, request: pytest.Fixtu
 async def test_axe_finds_nothing_in_any_state(themed: Page, fake: FakeOrchestrator, width: str) -> None:
     page, found = themed, dict[str, list[str]]()
     await page.set_viewport_size({"width": WIDTHS[width][0], "height": WIDTHS[width][1]})
-    fake.health = {"state": "degraded", "degraded": ["pool"]}
+    fake.health = {"state": "degraded", "degraded": ["llm-proxy"]}
     broken = StoredFile("file-broken", "broken.pdf", status="failed", reason="The PDF is encrypted.")
     fake.stores["vs_harbour"]["file-broken"] = broken
     fake.add_store("vs_pilots", "Pilots")
@@ -185,11 +190,10 @@ async def test_nothing_is_cut_off_or_scrolls_sideways(page: Page, fake: FakeOrch
     turn = await ask_and_wait(page, LONG_WORD)
     await turn.locator("button.mark").last.click()
     await turn.locator("summary").evaluate("(summary) => summary.click()")
-    wider = """() => [...document.querySelectorAll("body, .topbar, .sidebar, .documents-scroll, main, #conversation, #passage,"
-        + " .passage-body, .composer, .turn, .question, .source, .document")]
+    wider = """(parts) => [...document.querySelectorAll(parts)]
         .filter((node) => node.clientWidth > 0 && node.scrollWidth > node.clientWidth + 1)
         .map((node) => `${node.id || node.className}: ${node.scrollWidth} > ${node.clientWidth}`)"""
-    assert await page.evaluate(wider) == []
+    assert await page.evaluate(wider, PARTS) == []
     assert await page.evaluate("document.documentElement.scrollWidth") == width
 
 

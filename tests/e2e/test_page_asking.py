@@ -1,9 +1,10 @@
 """Asking on the chat page: answers stream, can be stopped and asked again, and follow one another."""
 
+from playwright.async_api import Page, expect
+
 from e2e.questions import ask, ask_and_wait
 from fakes import passages
 from fakes.orchestrator import CONFIG_HASH, TRACE_ID, Answer, FakeOrchestrator, Gate
-from playwright.async_api import Page, expect
 
 
 async def test_an_answer_is_readable_while_it_is_still_being_written(chat: Page, fake: FakeOrchestrator) -> None:
@@ -109,6 +110,13 @@ async def test_the_empty_page_offers_the_applications_questions(chat: Page, fake
     await expect(chat.locator("#welcome")).to_be_hidden()
 
 
+async def test_questions_that_the_documents_do_not_answer_are_not_offered(page: Page, fake: FakeOrchestrator) -> None:
+    fake.scores = {passages.QUESTIONS[0]: 0.1, passages.QUESTIONS[2]: 0.3}
+    await page.goto(fake.address)
+    examples = page.get_by_role("list", name="Example questions").get_by_role("button")
+    await expect(examples).to_have_text([passages.QUESTIONS[1], passages.QUESTIONS[3]])
+
+
 async def test_a_knowledge_base_without_documents_says_what_to_do(page: Page, fake: FakeOrchestrator) -> None:
     fake.stores["vs_harbour"].clear()
     await page.goto(fake.address)
@@ -128,7 +136,7 @@ async def test_the_details_name_what_made_the_answer(chat: Page) -> None:
 
 
 async def test_a_trace_link_that_is_no_web_address_is_not_offered(page: Page, fake: FakeOrchestrator) -> None:
-    fake.trace_url_template = "javascript:alert('{trace_id}')"
+    fake.trace_url = "javascript:alert('{trace_id}')"
     await page.goto(fake.address)
     await expect(page.locator(".document").first).to_be_visible()
     turn = await ask_and_wait(page, "Where?")

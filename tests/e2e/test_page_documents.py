@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Locator, Page, expect
+
 from e2e.questions import ask_and_wait
 from fakes.orchestrator import Failure, FakeOrchestrator, Gate, StoredFile
-from playwright.async_api import Locator, Page, expect
 
 DROP = """(files) => {
     const transfer = new DataTransfer();
@@ -146,6 +147,29 @@ async def test_an_upload_that_is_refused_says_why_and_can_be_tried_again(chat: P
     await expect(uploads(chat)).to_have_count(0)
 
 
+async def test_a_file_over_the_limit_is_refused_before_it_is_sent(page: Page, fake: FakeOrchestrator) -> None:
+    fake.max_upload_bytes = 3 * 1024 * 1024
+    await page.goto(fake.address)
+    await expect(documents(page)).to_have_count(6)
+    large = {"name": "large.pdf", "mimeType": "application/pdf", "buffer": b"x" * (fake.max_upload_bytes + 1)}
+    await page.locator("#picker").set_input_files(large)
+    await expect(uploads(page)).to_contain_text("The file is larger than 3 MB.")
+    assert fake.uploaded == {}
+
+
+async def test_several_knowledge_bases_of_an_application_are_asked_together(page: Page, fake: FakeOrchestrator) -> None:
+    fake.add_store("vs_pilots", "Pilots", StoredFile("file-p", "pilots.txt"))
+    fake.models[0]["fairlead"]["stores"] = ["Harbour handbook", "Pilots"]
+    await page.goto(fake.address)
+    choice = page.get_by_role("combobox", name="Knowledge base")
+    await expect(choice.locator("option")).to_have_text(["All of fairlead", "Harbour handbook", "Pilots"])
+    await ask_and_wait(page, "Who?")
+    assert "vector_store_ids" not in fake.requests[0]
+    await choice.select_option("Pilots")
+    await ask_and_wait(page, "Who?")
+    assert fake.requests[1]["vector_store_ids"] == ["vs_pilots"]
+
+
 async def test_a_status_that_cannot_be_read_once_is_asked_again(chat: Page, fake: FakeOrchestrator) -> None:
     fake.failures += [Failure("GET /v1/vector_stores/vs_harbour/files/file-1", 503)] * 2
     await choose(chat, "berths.txt")
@@ -233,7 +257,7 @@ async def test_another_knowledge_base_can_be_chosen_and_is_asked(page: Page, fak
 
 async def test_another_application_can_be_chosen(page: Page, fake: FakeOrchestrator) -> None:
     fake.add_store("vs_pilots", "Pilots", StoredFile("file-p", "pilots.txt"))
-    own = {"vector_store_ids": ["vs_pilots"], "example_questions": ["Who is on duty?"]}
+    own = {"stores": ["Pilots"], "questions": ["Who is on duty?"]}
     fake.models.append({"id": "pilots", "object": "model", "fairlead": own})
     await page.goto(fake.address)
     await page.get_by_role("combobox", name="Application").select_option("pilots")

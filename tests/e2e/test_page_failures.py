@@ -1,9 +1,10 @@
 """When an answer cannot be had, the page says why in words, keeps what came, and asks again on request."""
 
 import pytest
+from playwright.async_api import Locator, Page, Route, expect
+
 from e2e.questions import ask, ask_and_wait
 from fakes.orchestrator import Answer, Failure, FakeOrchestrator, Gate
-from playwright.async_api import Locator, Page, expect
 
 CHAT = "POST /v1/chat/completions"
 
@@ -69,7 +70,7 @@ async def test_a_stream_that_falls_silent_is_given_up(page: Page, fake: FakeOrch
 
 
 async def test_an_answer_in_another_format_is_said_to_be_unreadable(chat: Page) -> None:
-    async def gateway(route) -> None:
+    async def gateway(route: Route) -> None:
         await route.fulfill(status=502, body="<html><h1>Bad gateway</h1></html>", content_type="text/html")
 
     await chat.route("**/v1/chat/completions", gateway)
@@ -97,3 +98,11 @@ async def test_a_step_that_this_page_does_not_know_is_named(chat: Page, fake: Fa
 async def test_an_empty_answer_is_said_to_be_empty(chat: Page, fake: FakeOrchestrator) -> None:
     fake.answers.append(Answer(pieces=[], citations=[]))
     await expect(await ask_and_wait(chat, "Where?")).to_contain_text("The model sent an empty answer.")
+
+
+async def test_a_stream_of_nothing_but_rubbish_is_an_error_not_a_hang(chat: Page) -> None:
+    async def rubbish(route: Route) -> None:
+        await route.fulfill(status=200, body="data: {not json\n\n", content_type="text/event-stream")
+
+    await chat.route("**/v1/chat/completions", rubbish)
+    await expect(await failed(chat, "Where?")).to_contain_text("The server's answer could not be read.")

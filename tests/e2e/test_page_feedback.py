@@ -1,9 +1,10 @@
 """Thumbs under an answer: one click counts, a reason is optional, a change replaces, a failure is said."""
 
 import pytest
+from playwright.async_api import Locator, Page, expect
+
 from e2e.questions import ask_and_wait
 from fakes.orchestrator import TRACE_ID, Failure, FakeOrchestrator
-from playwright.async_api import Locator, Page, expect
 
 
 @pytest.fixture

@@ -3,10 +3,11 @@
 import re
 
 import pytest
+from playwright.async_api import Locator, Page, expect
+
 from e2e.questions import ask_and_wait
 from fakes import passages
 from fakes.orchestrator import Answer, FakeOrchestrator
-from playwright.async_api import Locator, Page, expect
 
 THREE = "Ships moor at the east quay [1], later in the inner basin [2, 3]. Not [7]."
 

@@ -2,10 +2,11 @@
 
 import httpx2 as httpx
 import pytest
+from playwright.async_api import Locator, Page, Request, expect
+
 from e2e.questions import ask_and_wait
 from fakes import passages
 from fakes.orchestrator import Answer, Failure, FakeOrchestrator, StoredFile
-from playwright.async_api import Locator, Page, Request, expect
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script><b>bold</b>"
 PICTURES = "![pixel](http://evil.example/pixel.png) and [![x](http://evil.example/b.png)](http://evil.example/)"

@@ -1,9 +1,10 @@
 """With keys the page asks for one, keeps it in the tab alone, and forgets everything on signing out."""
 
 import pytest
+from playwright.async_api import Locator, Page, expect
+
 from e2e.questions import ask, ask_and_wait
 from fakes.orchestrator import FakeOrchestrator
-from playwright.async_api import Locator, Page, expect
 
 KEY = "flk-0123456789abcdef"
 

@@ -1,8 +1,9 @@
 """What the page says when a part of the platform, or the connection to it, is not well."""
 
+from playwright.async_api import Page, expect
+
 from e2e.questions import ask
 from fakes.orchestrator import Failure, FakeOrchestrator
-from playwright.async_api import Page, expect
 
 CHECK_MS = 30_000
 
@@ -12,7 +13,7 @@ async def test_all_well_says_nothing(chat: Page) -> None:
 
 
 async def test_a_part_that_is_down_is_named_by_what_it_means(page: Page, fake: FakeOrchestrator) -> None:
-    fake.health = {"state": "degraded", "degraded": ["pool"]}
+    fake.health = {"state": "degraded", "degraded": ["llm-proxy"]}
     await page.goto(fake.address)
     await expect(page.locator("#banner")).to_have_text(
         "Answers cannot be written at the moment; questions still find passages."
@@ -27,7 +28,7 @@ async def test_an_unknown_part_is_named_as_it_is(page: Page, fake: FakeOrchestra
 
 async def test_the_banner_goes_when_all_is_well_again(page: Page, fake: FakeOrchestrator) -> None:
     await page.clock.install()
-    fake.health = {"state": "degraded", "degraded": ["pool"]}
+    fake.health = {"state": "degraded", "degraded": ["llm-proxy"]}
     await page.goto(fake.address)
     await expect(page.locator("#banner")).not_to_be_empty()
     fake.health = {"state": "ok", "degraded": []}
@@ -36,7 +37,7 @@ async def test_the_banner_goes_when_all_is_well_again(page: Page, fake: FakeOrch
 
 
 async def test_a_failed_question_asks_at_once_what_is_wrong(chat: Page, fake: FakeOrchestrator) -> None:
-    fake.health = {"state": "down", "degraded": ["database"]}
+    fake.health = {"state": "down", "degraded": ["postgres"]}
     fake.failures.append(Failure("POST /v1/chat/completions", 503, "The knowledge base cannot be reached."))
     await ask(chat, "Where?")
     await expect(chat.locator("#banner")).to_contain_text("The knowledge base cannot be reached at the moment.")

@@ -99,7 +99,10 @@ class FakeOrchestrator:
     uploaded: dict[str, StoredFile] = field(default_factory=dict)
     models: list[dict[str, Any]] = field(default_factory=list)
     health: dict[str, Any] = field(default_factory=lambda: {"state": "ok", "degraded": []})
-    trace_url_template: str | None = "http://traces.example/#/traces/tr-{trace_id}"
+    trace_url: str | None = "http://traces.example/#/traces/tr-{trace_id}"
+    max_upload_bytes: int = 1024 * 1024 * 1024
+    scores: dict[str, float] = field(default_factory=dict)
+    """What search says of a question; any other scores 0.9."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     """Bodies of the chat requests."""
     feedback: list[dict[str, Any]] = field(default_factory=list)
@@ -124,7 +127,7 @@ class FakeOrchestrator:
         @app.middleware("http")
         async def guard(request: Request, call_next: Callable[[Request], Any]) -> Response:
             self.addresses.append(str(request.url))
-            if not request.url.path.startswith("/v1/"):
+            if not request.url.path.startswith(("/v1/", "/ui-config")):
                 return await call_next(request)
             if self.key is not None and request.headers.get("authorization") != f"Bearer {self.key}":
                 return Failure("", 401, "The API key is missing or not valid.", "invalid_api_key").response()
@@ -155,9 +158,9 @@ def _routes(fake: FakeOrchestrator) -> APIRouter:
     async def models() -> dict[str, Any]:
         return {"object": "list", "data": fake.models}
 
-    @routes.get("/v1/config")
-    async def config() -> dict[str, Any]:
-        return {"hash": CONFIG_HASH, "fairlead": {"trace_url_template": fake.trace_url_template}}
+    @routes.get("/ui-config")
+    async def ui_config() -> dict[str, Any]:
+        return {"trace_url": fake.trace_url, "max_upload_bytes": fake.max_upload_bytes}
 
     @routes.post("/v1/chat/completions")
     async def chat(request: Request) -> Response:
@@ -218,6 +221,11 @@ def _routes(fake: FakeOrchestrator) -> APIRouter:
         fake.stores[store_id].pop(file_id)
         return {"id": file_id, "object": "vector_store.file.deleted", "deleted": True}
 
+    @routes.post("/v1/vector_stores/{store_id}/search")
+    async def search(store_id: str, request: Request) -> dict[str, Any]:
+        score = fake.scores.get((await request.json())["query"], 0.9)
+        return {"object": "vector_store.search_results.page", "data": [{"score": score, "content": []}]}
+
     @routes.post("/v1/files")
     async def upload(request: Request) -> dict[str, Any]:
         async with request.form() as form:
@@ -262,8 +270,9 @@ async def _stream(fake: FakeOrchestrator, answer: Answer) -> AsyncIterator[bytes
 
 def _attached(file: StoredFile, store_id: str) -> dict[str, Any]:
     error = {"code": "invalid_file", "message": file.reason} if file.reason else None
+    own = {"filename": file.name, "chunks": 3}
     record = {"object": "vector_store.file", "vector_store_id": store_id, "last_error": error, "created_at": 1}
-    return record | {"id": file.id, "filename": file.name, "status": file.status, "usage_bytes": file.bytes}
+    return record | {"id": file.id, "status": file.status, "usage_bytes": file.bytes, "fairlead": own}
 
 
 def _chunk(delta: dict[str, Any], finish_reason: str | None) -> dict[str, Any]:
@@ -279,7 +288,7 @@ def _sse(body: dict[str, Any]) -> str:
 def furnished() -> FakeOrchestrator:
     """A fake with one application, one knowledge base and a few documents."""
     fake = FakeOrchestrator()
-    own = {"vector_store_ids": ["vs_harbour"], "example_questions": list(passages.QUESTIONS)}
+    own = {"description": "", "stores": ["Harbour handbook"], "questions": list(passages.QUESTIONS)}
     fake.models = [{"id": "fairlead", "object": "model", "owned_by": "fairlead", "fairlead": own}]
     files = [StoredFile(f"file-{name}", name) for name in passages.FILES]
     fake.add_store("vs_harbour", "Harbour handbook", *files)

@@ -4,7 +4,7 @@ import { Composer } from "./chat/composer.js";
 import { Conversation } from "./chat/conversation.js";
 import { ConversationView } from "./chat/conversation_view.js";
 import { PassagePanel } from "./chat/passage_panel.js";
-import { drawWelcome } from "./chat/welcome.js";
+import { Welcome } from "./chat/welcome.js";
 import { ApiFailure, json } from "./core/api.js";
 import { byId } from "./core/element.js";
 import { watchSession } from "./core/sign_in.js";
@@ -25,6 +25,7 @@ const documents = new DocumentList();
 const uploads = new Uploads();
 const documentsView = new DocumentsView(knowledge, documents, uploads);
 const health = new HealthWatch();
+const welcome = new Welcome(knowledge, ask);
 /** @type {string | null} */
 let traceUrlTemplate = null;
 
@@ -51,8 +52,9 @@ function ask(/** @type {string} */ question) {
 async function load() {
   try {
     await knowledge.load();
-    const config = await json("v1/config");
-    traceUrlTemplate = config.fairlead?.trace_url_template ?? null;
+    const config = await json("ui-config");
+    traceUrlTemplate = config.trace_url ?? null;
+    uploads.largestBytes = config.max_upload_bytes ?? Infinity;
   } catch (error) {
     if (!(error instanceof ApiFailure)) throw error;
     health.check(); // the banner, or the sign-in dialog, says what is wrong
@@ -62,9 +64,7 @@ async function load() {
 composer.addEventListener("ask", (event) => ask(/** @type {CustomEvent<string>} */ (event).detail));
 composer.addEventListener("stop", () => conversation.stop());
 health.addEventListener("back", load);
-const welcome = () => drawWelcome(knowledge, documents.documents, ask);
-knowledge.addEventListener("change", welcome);
-documents.addEventListener("change", welcome);
+knowledge.addEventListener("change", () => welcome.update());
 byId("new-conversation").addEventListener("click", () => {
   passages.close();
   conversation.clear();
@@ -80,7 +80,6 @@ watchTheme();
 watchDrawer();
 watchSession(load);
 watchDrops((files) => documentsView.add(files));
-welcome();
 conversation.restore();
 health.start();
 load();

@@ -106,7 +106,8 @@ export class AnswerView {
     const copy = copyButton("Copy answer", () => text);
     if (copy) tools.append(copy);
     tools.append(factsLine(this.#turn, this.#actions.traceUrlTemplate()));
-    return element("div", {}, tools, feedback?.form);
+    if (feedback) tools.append(feedback.form);
+    return tools;
   }
 
   /**

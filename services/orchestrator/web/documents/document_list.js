@@ -112,7 +112,7 @@ export class DocumentList extends EventTarget {
 
   /** @param {any[]} records */
   async #named(records) {
-    const nameless = records.filter((record) => !record.filename && !this.#names.has(record.id));
+    const nameless = records.filter((record) => !record.fairlead?.filename && !this.#names.has(record.id));
     for (let at = 0; at < nameless.length; at += NAMES_AT_ONCE) {
       await Promise.all(nameless.slice(at, at + NAMES_AT_ONCE).map((record) => this.#learnName(record.id)));
     }
@@ -120,7 +120,7 @@ export class DocumentList extends EventTarget {
       (record) =>
         /** @type {Document} */ ({
           id: record.id,
-          name: record.filename ?? this.#names.get(record.id) ?? record.id,
+          name: record.fairlead?.filename ?? this.#names.get(record.id) ?? record.id,
           status: record.status,
           reason: record.last_error?.message ?? null,
           bytes: record.usage_bytes ?? 0,

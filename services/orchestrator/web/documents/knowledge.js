@@ -10,8 +10,8 @@ const CHOSEN_STORE = "fairlead.store";
  * @property {string} id
  * @property {string} name
  * @property {string} description
- * @property {string[]} storeIds what it asks by default; empty when the API does not say
- * @property {string[]} exampleQuestions
+ * @property {string[]} stores names of what it asks by default; empty when the API does not say
+ * @property {string[]} questions examples that it is known for
  *
  * @typedef {{in_progress: number, completed: number, failed: number, total: number}} FileCounts
  * @typedef {{id: string, name: string, counts: FileCounts}} Store
@@ -58,25 +58,27 @@ export class Knowledge extends EventTarget {
   /** The knowledge base that is asked and whose documents are listed. */
   get store() {
     const chosen = sessionStorage.getItem(CHOSEN_STORE);
-    const own = this.application?.storeIds ?? [];
-    return (
-      this.stores.find((one) => one.id === chosen) ??
-      this.stores.find((one) => own.includes(one.id)) ??
-      this.stores.find((one) => one.name === "default") ??
-      this.stores[0] ??
-      null
-    );
+    return this.stores.find((one) => one.id === chosen) ?? this.#own[0] ?? this.stores[0] ?? null;
   }
 
   /** Whether the application's several knowledge bases are asked together, as it does by default. */
   get asksAll() {
-    return sessionStorage.getItem(CHOSEN_STORE) === null && (this.application?.storeIds.length ?? 0) > 1;
+    return sessionStorage.getItem(CHOSEN_STORE) === null && this.#own.length > 1;
+  }
+
+  /** The knowledge bases that the application asks by default. */
+  get #own() {
+    return this.stores.filter((one) => this.application?.stores.includes(one.name));
+  }
+
+  /** Whether there is more than one that the application asks. */
+  get ownsSeveral() {
+    return this.#own.length > 1;
   }
 
   /** What a question carries: the application, and the knowledge base unless the application asks its own. */
   get scope() {
-    const own = this.application?.storeIds ?? [];
-    const byDefault = this.asksAll || !this.store || (own.length === 1 && own[0] === this.store.id);
+    const byDefault = this.asksAll || !this.store || (this.#own.length === 1 && this.#own[0] === this.store);
     return { model: this.application?.id ?? null, storeIds: byDefault || !this.store ? null : [this.store.id] };
   }
 
@@ -101,8 +103,8 @@ function application(/** @type {any} */ model) {
     id: model.id,
     name: own.name ?? model.id,
     description: own.description ?? "",
-    storeIds: own.vector_store_ids ?? [],
-    exampleQuestions: own.example_questions ?? [],
+    stores: own.stores ?? [],
+    questions: own.questions ?? [],
   };
 }
 

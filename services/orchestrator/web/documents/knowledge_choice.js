@@ -10,9 +10,8 @@ export function knowledgeChoice(knowledge) {
     const options = applications.map((one) => option(one.id, one.name, one === application));
     box.append(choice("application", "Application", options, (id) => knowledge.chooseApplication(id)));
   }
-  const several = (application?.storeIds.length ?? 0) > 1;
   const options = stores.map((one) => option(one.id, one.name, !asksAll && one === store));
-  if (several) options.unshift(option("", `All of ${application?.name}`, asksAll));
+  if (knowledge.ownsSeveral) options.unshift(option("", `All of ${application?.name}`, asksAll));
   if (options.length > 1) {
     box.append(choice("store", "Knowledge base", options, (id) => knowledge.chooseStore(id || null)));
   } else if (store) {

@@ -30,6 +30,8 @@ const POLL_FAILURES = 5;
 export class Uploads extends EventTarget {
   /** @type {Upload[]} */
   all = [];
+  /** What the server accepts at most; a larger file is refused before its bytes are sent. */
+  largestBytes = Infinity;
   #count = 0;
   #running = 0;
 
@@ -87,6 +89,7 @@ export class Uploads extends EventTarget {
   async #run(/** @type {Upload} */ upload) {
     try {
       this.#move(upload, "sending");
+      if (upload.file.size > this.largestBytes) throw tooLarge(this.largestBytes);
       upload.fileId = await this.#send(upload);
       this.#move(upload, "reading");
       await this.#attach(upload, upload.fileId);
@@ -203,6 +206,10 @@ class Refused extends ApiFailure {
   constructor(/** @type {string} */ message) {
     super(message, { status: 200 });
   }
+}
+
+function tooLarge(/** @type {number} */ largestBytes) {
+  return new ApiFailure(`The file is larger than ${Math.floor(largestBytes / 1024 / 1024)} MB.`, { status: 413 });
 }
 
 /** Whether asking again may work. */

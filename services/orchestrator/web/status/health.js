@@ -9,10 +9,8 @@ const DEADLINE_MS = 10_000;
 
 /** What a part's absence means to the person who asks; keys are the names in `/healthz`. @type {Record<string, string>} */
 const MEANING = {
-  pool: "Answers cannot be written at the moment; questions still find passages.",
-  database: "The knowledge base cannot be reached at the moment.",
-  store: "The knowledge base cannot be reached at the moment.",
-  objects: "Documents cannot be uploaded at the moment.",
+  "llm-proxy": "Answers cannot be written at the moment; questions still find passages.",
+  postgres: "The knowledge base cannot be reached at the moment.",
 };
 
 /** @typedef {{state: "ok" | "degraded" | "down" | "unreachable" | "offline", words: string[]}} Health */
