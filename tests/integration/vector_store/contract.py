@@ -295,7 +295,7 @@ class ChunkStoreContract:
         store = await shelf.store()
         file = await shelf.put(store, passage("harbour", NORTH))
         with pytest.raises(InvalidError):
-            await shelf.write(store, file, [passage("quay", EAST), Chunk("bad", bad.astype(np.float32))])
+            await shelf.write(store, file, [passage("quay", EAST), Chunk("bad", np.array([bad], np.float32))])
         assert await shelf.found(store, "harbour", NORTH) == ["harbour"]
 
     # -- embedding spaces

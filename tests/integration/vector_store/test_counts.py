@@ -1,4 +1,4 @@
-"""What is counted stays what is there: under random changes, under many writers at once, and when it is tampered with."""
+"""What is counted stays what is there: under random changes, under many writers at once, and when tampered with."""
 
 import asyncio
 import random

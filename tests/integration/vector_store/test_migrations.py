@@ -1,4 +1,4 @@
-"""Migrations: each whole or not at all, in turn, never edited, never from the future, and clear about what is missing."""
+"""Migrations: each whole or not at all, in turn, never edited, never from the future, clear about what is missing."""
 
 import asyncio
 from collections.abc import Iterator
@@ -102,7 +102,7 @@ def bare_database(postgres_server: PostgresServer) -> Iterator[Database]:
 
 
 async def test_a_missing_extension_is_said_with_its_remedy(bare_database: Database) -> None:
-    with pytest.raises(SchemaError, match="lacks pgvector .* run CREATE EXTENSION vector;"):
+    with pytest.raises(SchemaError, match=r"lacks pgvector .* run CREATE EXTENSION vector;"):
         await migrate(bare_database.owner_url)
 
 
@@ -111,7 +111,7 @@ async def test_a_missing_role_is_said_with_its_remedy(
     empty_database: Database, monkeypatch: pytest.MonkeyPatch, role: str
 ) -> None:
     monkeypatch.setattr(migrations, role, "fairlead_absent")
-    with pytest.raises(SchemaError, match="no role fairlead_absent, .* run CREATE ROLE fairlead_absent LOGIN"):
+    with pytest.raises(SchemaError, match=r"no role fairlead_absent, .* run CREATE ROLE fairlead_absent LOGIN"):
         await migrate(empty_database.owner_url)
 
 
