@@ -79,11 +79,6 @@ class Components:
             stop_timeout_s=30.0,
         )
 
-    def schema(self) -> Command:
-        """Brings the tables up to this version."""
-        environment = {"FAIRLEAD_DATABASE_OWNER_URL": self.database_url(self.roles.owner)}
-        return Command("schema", [sys.executable, "-m", "vector_store", "migrate"], environment, layer=1)
-
     def local_models(self) -> Command:
         """Embeddings and offline answers."""
         return self._service("local-models", self.settings.local_models_port, 1)
@@ -119,6 +114,11 @@ class Components:
         }
         arguments = ["--port", str(self.settings.mlflow_port), "--artifacts", str(self.home.artifacts)]
         return Command("mlflow", [sys.executable, "-m", "standalone.mlflow_server", *arguments], environment, layer=1)
+
+    @property
+    def owner_url(self) -> str:
+        """The database as its owner, who alone may change the schema."""
+        return self.database_url(self.roles.owner)
 
     @property
     def mlflow_database_url(self) -> str:

@@ -46,18 +46,21 @@ async def _supervised(components: Components, display: Display, lock: int) -> in
         supervisor.on_stopping = lambda names: display.line(f"  stopping {names}", style="dim")
         _listen(stop, supervisor.hurry)
         began = time.monotonic()
-        starting = asyncio.create_task(StartUp(components, supervisor, display).run())
+
+        def usable(found: Found, traces_ready: bool) -> None:
+            welcome.show(display, components, found, time.monotonic() - began, traces_ready=traces_ready)
+
+        starting = asyncio.create_task(StartUp(components, supervisor, display, usable).run())
         stopped = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait((starting, stopped, supervisor.failed), return_when=asyncio.FIRST_COMPLETED)
             if starting.done() and not starting.exception():
-                welcome.show(display, components, starting.result(), time.monotonic() - began)
                 await asyncio.wait((stopped, supervisor.failed), return_when=asyncio.FIRST_COMPLETED)
             failure = None if stop.is_set() else _failure(starting, supervisor)
         finally:
             starting.cancel()
             stopped.cancel()
-            await asyncio.wait((starting, stopped))
+            await asyncio.gather(starting, stopped, return_exceptions=True)
             display.clear()
         if failure is not None:
             display.line(f"\n{failure}\n", style="red")
@@ -65,7 +68,7 @@ async def _supervised(components: Components, display: Display, lock: int) -> in
     return 0 if failure is None else FAILED
 
 
-def _failure(starting: "asyncio.Task[Found]", supervisor: Supervisor) -> BaseException:
+def _failure(starting: "asyncio.Task[None]", supervisor: Supervisor) -> BaseException:
     """What ended the run: the part that ended by itself, else what its start met with."""
     if supervisor.failed.done():
         return supervisor.failed.result()

@@ -2,14 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from standalone import databases, documents, experiment, loopback, postgres
 from standalone.components import Components
 from standalone.display import Display
+from standalone.errors import StartRefused
 from standalone.process import Command
 from standalone.supervisor import Supervisor
+from vector_store.errors import SchemaError
+from vector_store.migrations import migrate
 
 READY_TIMEOUT_S = 120.0
 # The first time, schemas are made table by table, which a slow disk makes slow.
@@ -19,15 +22,25 @@ FIRST_TIME_TIMEOUT_S = 300.0
 class StartUp:
     """One start of the whole platform."""
 
-    def __init__(self, components: Components, supervisor: Supervisor, display: Display) -> None:
+    def __init__(
+        self,
+        components: Components,
+        supervisor: Supervisor,
+        display: Display,
+        usable: Callable[[documents.Found, bool], None],
+    ) -> None:
         self._components = components
         self._supervisor = supervisor
         self._display = display
         self._settings = components.settings
+        self._usable = usable
         self._waiting: list[str] = []
 
-    async def run(self) -> documents.Found:
-        """Start everything and wait until it is ready and the documents are in; what became of these."""
+    async def run(self) -> None:
+        """Start everything and wait until it is ready; `usable` is called as soon as questions can be asked.
+
+        It is given what became of the documents, and whether traces can be looked at already.
+        """
         parts, ports = self._components, self._settings
         async with asyncio.TaskGroup() as group:
             group.create_task(self._serve(parts.local_models(), ports.local_models_port))
@@ -41,9 +54,7 @@ class StartUp:
                 known = await traced
             await self._serve(parts.orchestrator(known), ports.orchestrator_port)
             await indexing
-            found = await self._documents()
-        self._display.clear()
-        return found
+            self._usable(await self._documents(), traced is None or traced.done())
 
     async def _postgres(self) -> None:
         data = self._components.postgres_data
@@ -70,8 +81,12 @@ class StartUp:
     async def _schema_and_worker(self) -> None:
         began = time.monotonic()
         with self._awaiting("schema"):
-            await self._supervisor.run(self._components.schema(), FIRST_TIME_TIMEOUT_S)
-        self._display.ready("schema", time.monotonic() - began)
+            try:
+                # As `python -m vector_store migrate` does, without starting another Python for it.
+                applied = await migrate(self._components.owner_url)
+            except SchemaError as error:
+                raise StartRefused(str(error)) from error
+        self._display.ready("schema", time.monotonic() - began, f"{len(applied)} migrations" if applied else "")
         await self._serve(self._components.ingestion(), self._settings.ingestion_port)
 
     async def _mlflow(self) -> str:

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -59,22 +60,12 @@ class Supervisor:
 
     async def start(self, command: Command) -> Child:
         """Start a child that is to run until the platform stops."""
-        child = await self._start(command)
+        environed = replace(command, environment=self._environment | dict(command.environment))
+        child = await Child.start(environed, log=self._log_folder / f"{command.name}.log", folder=self._folder)
+        self._children.append(child)
         self._spawn(self._watch(child))
+        await self._tell_reaper(f"+ {child.pid} {int(command.stop_signal)} {command.layer}")
         return child
-
-    async def run(self, command: Command, timeout_s: float) -> None:
-        """Run a command to its end; ChildEnded when it fails or takes longer."""
-        child = await self._start(command)
-        try:
-            async with asyncio.timeout(timeout_s):
-                code = await child.ended()
-        except TimeoutError:
-            raise ChildEnded(child.report(f"was not done after {timeout_s:.0f} s")) from None
-        finally:
-            await self._stop(child)
-        if code != 0:
-            raise child.end_report()
 
     async def stop(self) -> None:
         """Stop every child, layer by layer, then the reaper. Safe to call again."""
@@ -89,18 +80,6 @@ class Supervisor:
             self._reaper.stdin.close()
             await self._reaper.wait()
             self._reaper = None
-
-    @property
-    def pids(self) -> dict[str, int]:
-        """The process of each child, by its name."""
-        return {child.command.name: child.pid for child in self._children}
-
-    async def _start(self, command: Command) -> Child:
-        environed = Command(**{**vars(command), "environment": self._environment | dict(command.environment)})
-        child = await Child.start(environed, log=self._log_folder / f"{command.name}.log", folder=self._folder)
-        self._children.append(child)
-        await self._tell_reaper(f"+ {child.pid} {int(command.stop_signal)} {command.layer}")
-        return child
 
     async def _stop(self, child: Child) -> None:
         await child.stop(self.hurry)

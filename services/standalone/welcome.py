@@ -14,13 +14,14 @@ SAMPLE_QUESTION = "How do I rotate an API key?"
 ANY_QUESTION = "What are these documents about?"
 
 
-def show(display: Display, components: Components, found: Found, seconds: float) -> None:
+def show(display: Display, components: Components, found: Found, seconds: float, *, traces_ready: bool) -> None:
     """The addresses, the key if one is needed, and the commands."""
     settings, home = components.settings, components.home
     display.line(f"\nReady in {seconds:.1f} s", style="bold")
     display.line(f"  chat     http://127.0.0.1:{settings.orchestrator_port}/")
     if settings.tracing == "on":
-        display.line(f"  traces   http://127.0.0.1:{settings.mlflow_port}/")
+        later = "" if traces_ready else "   (in a moment)"
+        display.line(f"  traces   http://127.0.0.1:{settings.mlflow_port}/{later}")
     if settings.auth == "keys":
         display.line(
             f"  key      in {short(home.secrets / 'user-key', components.folder)} (more: python -m common.keys)"
