@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
+from e2e.running_platform import RunningPlatform, free_ports, running
 from fakes import orchestrator
 from fakes.orchestrator import FakeOrchestrator
 
@@ -87,3 +88,11 @@ async def modules(browser: Browser) -> AsyncIterator[Page]:
         await page.goto(fake.address)
         yield page
         await context.close()
+
+
+@pytest.fixture(scope="session")
+async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningPlatform]:
+    """The whole platform on the samples, started once; without MLflow, which has tests of its own."""
+    folder = tmp_path_factory.mktemp("platform") / ".fairlead"
+    async with running(folder, free_ports(), TRACING="off") as platform:
+        yield platform

@@ -48,7 +48,7 @@ async def test_an_error_within_the_stream_keeps_the_text(chat: Page, fake: FakeO
     fake.answers.append(Answer(pieces=["Ships moor"], error={"message": "The model stopped.", "code": "upstream"}))
     turn = await failed(chat, "Where?")
     await expect(turn.locator(".prose")).to_have_text("Ships moor")
-    await expect(turn).to_contain_text("The model stopped.")
+    await expect(turn).to_contain_text("The answer broke off. The model stopped.")
 
 
 async def test_a_stream_that_breaks_off_is_not_taken_for_an_answer(chat: Page, fake: FakeOrchestrator) -> None:

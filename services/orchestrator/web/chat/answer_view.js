@@ -122,7 +122,7 @@ export class AnswerView {
       onclick: () => this.#actions.retry(this.#turn),
     });
     again.append(icon("retry"), "Ask again");
-    const words = element("p", {}, element("strong", {}, "There is no answer. "), message, wait);
+    const words = element("p", {}, element("strong", {}, this.#turn.text ? "The answer broke off. " : "There is no answer. "), message, wait);
     return element("div", { class: "notice bad" }, icon("warning"), element("div", {}, words, again));
   }
 
