@@ -1,9 +1,10 @@
-"""The whole platform as people run it: asked in the page and with OpenAI's own client, fed, retuned, locked with keys."""
+"""The whole platform as people run it: asked in the page and by OpenAI's own client, fed, retuned, locked with keys."""
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx2 as httpx
 import pytest
@@ -116,7 +117,8 @@ async def test_what_the_documents_do_not_say_is_not_invented(at_home: Page) -> N
 
 
 async def test_the_stock_client_stores_searches_and_asks(client: AsyncOpenAI, lighthouse: Path) -> None:
-    assert [model.id async for model in client.models.list()][0] == "fairlead"
+    models = await client.models.list()
+    assert models.data[0].id == "fairlead"
     store = await client.vector_stores.create(name="lighthouses")
     with lighthouse.open("rb") as content:
         file = await client.vector_stores.files.upload_and_poll(vector_store_id=store.id, file=content)
@@ -190,7 +192,7 @@ async def test_an_edit_of_the_tunables_is_in_force_at_once_and_a_bad_one_is_refu
         await until(api, lambda config: config["hash"] == first["hash"])
 
 
-async def until(api: httpx.AsyncClient, holds) -> dict:
+async def until(api: httpx.AsyncClient, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """The configuration, once that holds of it."""
     async with asyncio.timeout(RETUNED_S):
         while not holds(config := (await api.get("/config")).json()):
