@@ -1,5 +1,6 @@
 """Cuts a document into passages that respect its structure, measured in the embedding model's tokens."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,12 @@ from ingestion.tokens import Tokens
 CONTEXT_SHARE = 4
 # A passage shorter than this share of the size is joined with its neighbour if both fit.
 SMALL_SHARE = 5
+# In characters; far more than any passage, far less than what would fill the memory.
+LONGEST_BLOCK = 16_384
+
+_LINE = re.compile(r"\S.*")
+# Cut points only: an abbreviation taken for an end costs nothing but a slightly shorter passage.
+_SENTENCE = re.compile(r"\S.*?(?:[.!?…][\"”’')\]]*(?=\s)|[。！？]|\n|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -76,15 +83,30 @@ def chunk(document: Document, tokens: Tokens, options: ChunkOptions) -> list[Pas
 
     A passage ends where a section or a page ends, unless it would be too small to stand alone.
     """
-    sizes = dict(zip(document.spans, tokens.count([span.block.text for span in document.spans]), strict=True))
+    spans = [slab for span in document.spans for slab in _slabs(span)]
+    sizes = dict(zip(spans, tokens.count([span.block.text for span in spans]), strict=True))
     drafts: list[_Draft] = []
-    for section in _sections(document.spans):
+    for section in _sections(spans):
         budget = _budget(document, section.path, tokens, options)
         units = [unit for span in section.body for unit in _units(span, sizes[span], tokens, budget)]
         for place, group in enumerate(_pack(units, budget)):
             drafts.append(_Draft(tuple(group), section.path, () if place else section.lead))
     merged = _merge_small(drafts, sizes, options.size - options.size // CONTEXT_SHARE, options.size // SMALL_SHARE)
     return [_passage(document, draft, before, tokens, options) for before, draft in _with_previous(merged)]
+
+
+def _slabs(span: Span) -> Iterator[Span]:
+    """The block itself, or pieces of one so long that neither it nor its tokens should be held at once."""
+    block = span.block
+    at = 0
+    while len(block.text) - at > LONGEST_BLOCK:
+        # At the last end of a line or a word; a text without any is cut where it must be.
+        window = block.text[at : at + LONGEST_BLOCK]
+        cut = max(window.rfind("\n"), window.rfind(". ") + 1) or window.rfind(" ")
+        cut = cut if cut > LONGEST_BLOCK // 2 else LONGEST_BLOCK
+        yield Span(replace(block, text=window[:cut]), span.start + at, span.start + at + cut)
+        at += cut
+    yield Span(replace(block, text=block.text[at:]), span.start + at, span.end) if at else span
 
 
 def _sections(spans: Sequence[Span]) -> Iterator[_Section]:
@@ -114,14 +136,21 @@ def _sections(spans: Sequence[Span]) -> Iterator[_Section]:
 
 
 def _units(span: Span, size: int, tokens: Tokens, budget: int) -> Iterator[_Unit]:
-    page, term = span.block.page, span.block.kind == "term"
+    """The block if it fits, else its lines or sentences, else parts of those."""
+    block = span.block
     if size <= budget:
-        yield _Unit(span.start, span.end, size, page, term)
+        yield _Unit(span.start, span.end, size, block.page, block.kind == "term")
         return
-    pieces = tokens.split(span.block.text, budget)
-    counts = tokens.count([span.block.text[start:end] for start, end in pieces])
+    pieces = [match.span() for match in (_SENTENCE if block.kind == "paragraph" else _LINE).finditer(block.text)]
+    counts = tokens.count([block.text[start:end] for start, end in pieces])
     for (start, end), count in zip(pieces, counts, strict=True):
-        yield _Unit(span.start + start, span.start + end, count, page, False)
+        if count <= budget:
+            yield _Unit(span.start + start, span.start + end, count, block.page, False)
+            continue
+        parts = [(start + first, start + last) for first, last in tokens.split(block.text[start:end], budget)]
+        sizes = tokens.count([block.text[first:last] for first, last in parts])
+        for (first, last), part in zip(parts, sizes, strict=True):
+            yield _Unit(span.start + first, span.start + last, part, block.page, False)
 
 
 def _pack(units: Iterable[_Unit], budget: int) -> Iterator[list[_Unit]]:

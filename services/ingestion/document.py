@@ -60,9 +60,11 @@ def assemble(blocks: Iterable[Block], *, title: str = "", pages: int | None = No
     position = 0
     before: BlockKind | None = None
     for block in blocks:
-        text = clean(block.text, removed).strip("\n") if block.kind == "code" else clean(block.text, removed).strip()
+        text = clean(block.text, removed)
         if not text.strip():
             continue
+        # The indentation of code and of nested lists is part of what they say.
+        text = text.strip("\n").rstrip() if block.kind in {"code", "list"} else text.strip()
         if parts:
             gap = "\n" if block.kind == before == "list" else "\n\n"
             parts.append(gap)

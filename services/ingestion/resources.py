@@ -43,7 +43,8 @@ def held_by(settings: IngestionSettings, live: LiveConfig[IngestionTunables]) ->
             worker = QueueWorker(queue_app(ingestor), live, settings)
             app.state.schedule = Schedule(live, Syncer(catalog, objects, pool))
             _watch_health(app, pool, client, worker)
-            await sandbox.warm_up()
+            # In the background: the first file waits for the parsers, readiness does not.
+            stack.push_async_callback(_ended, asyncio.create_task(sandbox.warm_up(), name="sandbox"))
             await stack.enter_async_context(worker.running(pool))
             schedule = asyncio.create_task(app.state.schedule.run(), name="sources")
             stack.push_async_callback(_ended, schedule)

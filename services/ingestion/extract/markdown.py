@@ -8,10 +8,10 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from ingestion.document import Block, Document, assemble
+from ingestion.extract import html
 from ingestion.extract.encoding import decode
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_TAG = re.compile(r"<(?:/?[a-zA-Z][^<>]*|!--.*?--)>", re.DOTALL)
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
@@ -61,7 +61,7 @@ def _blocks(tokens: Sequence[Token]) -> Iterator[Block]:
         elif kind in {"fence", "code_block"}:
             yield Block("code", token.content.rstrip("\n"))
         elif kind == "html_block":
-            yield Block("paragraph", _TAG.sub(" ", _BREAK.sub("\n", token.content)).strip())
+            yield from html.fragment(token.content)
         elif kind == "inline":
             text = _inline(token.children or [])
             if rows:

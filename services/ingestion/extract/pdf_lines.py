@@ -9,7 +9,7 @@ from pypdfium2 import raw
 
 _BOLD = re.compile(r"bold|black|heavy|semibold|demi|cmbx|cmssbx|sfbx", re.IGNORECASE)
 _FIXED = re.compile(r"mono|courier|consol|typewriter|menlo|cmtt|sftt|lucidacon|inconsol", re.IGNORECASE)
-_LABEL = re.compile(r"\W{1,2}|\W?[\w.]{1,7}[.):]?|(?:chapter|appendix|part)\s\w+[.:]?", re.IGNORECASE)
+_LABEL = re.compile(r"\W{1,2}|\W?\w{1,3}[.):]|\d+(?:\.\d+)*\.?|(?:chapter|appendix|part)\s\w+[.:]?", re.IGNORECASE)
 # No justified line stretches a space to this many type sizes.
 CELL_GAP = 1.4
 _FIXED_PITCH_FLAG = 1
