@@ -149,7 +149,8 @@ def _from_validation(problems: Sequence[Any]) -> ApiError:
     if first.get("type") == "json_invalid":
         reason = first.get("ctx", {}).get("error", "it cannot be parsed")
         return invalid(f"The body is not valid JSON: {reason}", code="invalid_json")
-    place = field_path([part for part in first.get("loc", ()) if part not in ("body", "query", "path", "header")])
+    # The first part says whether body, query, path or header; a field may have one of these names too.
+    place = field_path([part for part in tuple(first.get("loc", ()))[1:] if part != "[key]"])
     message = str(first.get("msg", "invalid")).removeprefix("Value error, ")
     return invalid(f"{place}: {message}" if place else message, param=place or None)
 
