@@ -24,7 +24,9 @@ def as_api_error(error: Exception) -> ApiError:
         case ApiError():
             return error
         case NotFoundError():
-            return not_found(str(error), _ID_FIELDS.get(error.kind))
+            if error.kind not in _ID_FIELDS:  # bytes that are gone from object storage: their key is our own affair
+                return not_found("The file's content is gone.", "file_id")
+            return not_found(str(error), _ID_FIELDS[error.kind])
         case InvalidError():
             return invalid(str(error), error.param)
         case ConflictError() | SpaceMismatchError():
@@ -53,4 +55,10 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, answer)
 
 
-_ID_FIELDS = {"vector store": "vector_store_id", "file": "file_id", "file batch": "batch_id"}
+# The path parameters under which callers know these things.
+_ID_FIELDS = {
+    "vector store": "vector_store_id",
+    "file": "file_id",
+    "vector store file": "file_id",
+    "vector store file batch": "batch_id",
+}

@@ -14,7 +14,7 @@ import numpy as np
 from aiohttp import web
 
 MODEL = "all-MiniLM-L6-v2"
-DIMENSION = 64
+DIMENSION = 384
 
 Gate = asyncio.Event
 Piece = str | Gate | Exception

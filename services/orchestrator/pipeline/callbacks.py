@@ -1,7 +1,7 @@
 """Callbacks: what wants to know about answers as they are made, without the pipeline knowing who that is."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 
 from common.logs import get_logger
@@ -72,8 +72,12 @@ class Callback:
 class Callbacks(Callback):
     """Calls each of several callbacks, all at once, and keeps their failures away from the answer."""
 
-    def __init__(self, attached: Sequence[Callback]) -> None:
+    def __init__(self, attached: Iterable[Callback] = ()) -> None:
         self._attached = tuple(attached)
+
+    def attach(self, callback: Callback) -> None:
+        """One more, from the next call on."""
+        self._attached = (*self._attached, callback)
 
     async def on_request(self, ask: Ask) -> None:
         """See Callback."""
