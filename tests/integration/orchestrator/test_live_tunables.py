@@ -1,0 +1,107 @@
+"""Edits of the tunables file change the next answer; bad ones change nothing and are named."""
+
+import asyncio
+from typing import Any
+
+from fakes.pool import Gate
+from integration.orchestrator.conftest import HARBOUR, Platform, StartPlatform, until
+from integration.orchestrator.test_chat import QUESTION
+
+# The promise is two seconds; the test waits longer, because it judges what happens and not how fast this machine is.
+PATIENCE_S = 20
+
+
+async def config(platform: Platform) -> dict[str, Any]:
+    return (await platform.http.get("/v1/config")).json()
+
+
+async def edited(platform: Platform, text: str) -> dict[str, Any]:
+    """Write the file, and wait until it is in force or refused."""
+    before = await config(platform)
+    platform.config_file.write_text(text)
+    async with asyncio.timeout(PATIENCE_S):
+        while (now := await config(platform)) == before:
+            await asyncio.sleep(0.02)
+    return now
+
+
+async def test_an_edit_is_in_force_without_a_restart(start_platform: StartPlatform) -> None:
+    platform = await start_platform("top_k: 1")
+    await platform.store_of(HARBOUR)
+    first = (await platform.ask(QUESTION)).json()
+    assert len(first["citations"]) == 1
+    now = await edited(platform, "top_k: 3\ntemperature: 0.9\nmodel: other")
+    assert now["effective"]["top_k"] == 3
+    assert now["last_error"] is None
+    second = (await platform.ask(QUESTION)).json()
+    assert len(second["citations"]) == 3
+    assert second["config_hash"] == now["hash"] != first["config_hash"]
+    body = platform.pool.bodies("/chat/completions")[-1]
+    assert (body["temperature"], body["model"]) == (0.9, "other")
+
+
+async def test_the_prompt_and_the_applications_are_live(platform: Platform) -> None:
+    await platform.store_of(HARBOUR, name="harbour")
+    await edited(
+        platform,
+        "system_prompt: Speak like a sailor.\n"
+        "prompt_template: 'DOCS {% for p in passages %}{{ p.text }}{% endfor %} ASK {{ question }}'\n"
+        "applications: {sailor: {stores: [harbour]}}\n",
+    )
+    platform.pool.pieces = ["Aye [1]."]
+    assert (await platform.ask(QUESTION, model="sailor")).status_code == 200
+    system, user = platform.pool.bodies("/chat/completions")[-1]["messages"]
+    assert system["content"] == "Speak like a sailor."
+    assert user["content"].startswith("DOCS The lighthouse")
+    assert user["content"].endswith(f"ASK {QUESTION}")
+
+
+async def test_a_bad_edit_is_refused_with_key_and_reason_and_the_last_good_one_serves(platform: Platform) -> None:
+    await platform.store_of(HARBOUR)
+    good = await edited(platform, "top_k: 2")
+    bad = await edited(platform, "top_k: 2\nprompt_template: only {{ question }}\n")
+    assert bad["hash"] == good["hash"]
+    assert bad["last_error"]["key"] == "prompt_template"
+    assert bad["last_error"]["line"] == 2
+    assert "passages" in bad["last_error"]["reason"]
+    answer = (await platform.ask(QUESTION)).json()
+    assert (answer["config_hash"], len(answer["citations"])) == (good["hash"], 2)
+    assert "fairlead_config_reload_success" in (await platform.http.get("/metrics")).text
+
+
+async def test_an_answer_in_the_making_keeps_the_configuration_that_it_began_with(platform: Platform) -> None:
+    await platform.store_of(HARBOUR)
+    before = await config(platform)
+    gate = platform.pool.hold["/embeddings"] = Gate()
+    asked = asyncio.create_task(platform.ask(QUESTION))
+    await until(lambda: platform.pool.bodies("/embeddings"), "the question's embedding")
+    await edited(platform, "top_k: 1\nmax_tokens: 7")
+    gate.set()
+    answer = (await asked).json()
+    assert answer["config_hash"] == before["hash"]
+    assert len(answer["citations"]) == 3
+    assert platform.pool.bodies("/chat/completions")[0]["max_tokens"] == 512
+
+
+async def test_the_last_good_configuration_survives_a_restart_on_a_bad_file(start_platform: StartPlatform) -> None:
+    await start_platform("top_k: 4")
+    restarted = await start_platform("top_k: none of your business")
+    shown = await config(restarted)
+    assert shown["effective"]["top_k"] == 4
+    assert shown["last_error"]["key"] == "top_k"
+
+
+async def test_content_capture_is_live(platform: Platform) -> None:
+    telemetry = platform.app.state.telemetry
+    assert telemetry.capture_content is True
+    await edited(platform, "content_capture: 'off'")
+    assert telemetry.capture_content is False
+    await edited(platform, "content_capture: auto")
+    assert telemetry.capture_content is True
+
+
+async def test_config_shows_no_secret(start_platform: StartPlatform) -> None:
+    platform = await start_platform(mlflow_token="a-secret-token")
+    text = (await platform.http.get("/v1/config")).text
+    assert "a-secret-token" not in text
+    assert "postgresql://" not in text
