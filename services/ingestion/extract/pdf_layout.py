@@ -55,8 +55,10 @@ def blocks_of(pages: Sequence[Sequence[Line]], levels: Mapping[int, int]) -> lis
         edges = _right_edges(page)
         for group in _groups(page, levels, pitch, edges):
             block = _block(group, levels, edges, vocabulary)
-            if blocks and _continues(blocks[-1], block):
-                before = blocks[-1]
+            before = blocks[-1] if blocks else None
+            if before is not None and before.kind == block.kind == "table" and before.page == block.page:
+                blocks[-1] = replace(before, text=f"{before.text}\n{block.text}")
+            elif before is not None and _continues(before, block):
                 blocks[-1] = replace(before, text=_glue(before.text, block.text, vocabulary))
             else:
                 blocks.append(block)
@@ -134,10 +136,14 @@ def _breaks(
     before = group[-1]
     if levels.get(id(before)) != levels.get(id(line)):
         return True
+    if line.cells and not any(above.cells for above in group):
+        return True  # a table begins
     if before.fixed != line.fixed and not _runs_on(before, line, pitch, edges):
         return True
     if id(line) not in levels and _BULLET.match(line.text) and not line.fixed:
         return True
+    if len(group) > 1 and group[1].left > group[0].left + 2 >= line.left + 1 and _BULLET.match(group[0].text):
+        return True  # back from the hanging indent of a list item
     gap = before.y_last - line.y
     if gap < -line.size:
         return True  # upwards: the next column
@@ -174,7 +180,7 @@ def _block(
         else:
             wrapped = _was_wrapped(before, line, edges) or _LONE_BULLET.match(text) is not None
         text = _glue(text, line.text, vocabulary) if wrapped else f"{text}\n{line.text}"
-    kind: BlockKind = "table" if rows and len(group) > 1 else "list" if _BULLET.match(text) else "paragraph"
+    kind: BlockKind = "table" if rows else "list" if _BULLET.match(text) else "paragraph"
     return Block(kind, _mend(text, vocabulary), 0, first.page)
 
 

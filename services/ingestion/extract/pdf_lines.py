@@ -11,7 +11,7 @@ _BOLD = re.compile(r"bold|black|heavy|semibold|demi|cmbx|cmssbx|sfbx", re.IGNORE
 _FIXED = re.compile(r"mono|courier|consol|typewriter|menlo|cmtt|sftt|lucidacon|inconsol", re.IGNORECASE)
 _LABEL = re.compile(r"\W{1,2}|\W?\w{1,3}[.):]|\d+(?:\.\d+)*\.?|(?:chapter|appendix|part)\s\w+[.:]?", re.IGNORECASE)
 # No justified line stretches a space to this many type sizes.
-CELL_GAP = 1.4
+CELL_GAP = 1.1
 _FIXED_PITCH_FLAG = 1
 _NAME_BYTES = 128
 # A line is bold or of fixed width if it is so at this many places.
