@@ -1,0 +1,1 @@
+"""Embeddings, reranking and extractive answers on CPU: the offline default."""
