@@ -9,7 +9,7 @@ from ingestion.tokens import Tokens
 
 # What stands before a passage when it is embedded may take this share of the model's window.
 CONTEXT_SHARE = 4
-# A passage shorter than this share of the size is joined with its neighbour if both fit.
+# A passage shorter than this share of the size is joined with the next one if both fit.
 SMALL_SHARE = 5
 # In characters; far more than any passage, far less than what would fill the memory.
 LONGEST_BLOCK = 16_384
@@ -170,10 +170,13 @@ def _pack(units: Iterable[_Unit], budget: int) -> Iterator[list[_Unit]]:
 
 
 def _merge_small(drafts: Sequence[_Draft], sizes: dict[Span, int], budget: int, small: int) -> list[_Draft]:
-    """Passages too small to stand alone go with a neighbour; the headings between them become part of the text."""
+    """A passage too small to stand alone goes with the next; the headings between them become part of the text.
+
+    No further than that: a glossary must not become one passage about everything.
+    """
     merged: list[_Draft] = []
     for draft in drafts:
-        if merged and min(merged[-1].tokens, draft.tokens) < small:
+        if merged and merged[-1].tokens < small:
             both = _joined(merged[-1], draft, sizes)
             if both is not None and both.tokens <= budget:
                 merged[-1] = both

@@ -9,11 +9,14 @@ import multiprocessing
 import os
 import resource
 import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -23,9 +26,12 @@ from ingestion.tokens import Tokens
 
 # Beyond the wall limit the process ends itself; if even that fails it is killed after this much more.
 GRACE_S = 2.0
+WARM_UP_S = 60.0
 # What a process may write, temporary files included: extraction has nothing to write.
 WRITABLE_BYTES = 0
 _EXIT_OUT_OF_MEMORY = 77
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -43,12 +49,15 @@ class Sandbox:
     def __init__(self) -> None:
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["ingestion.preload"])
+        # multiprocessing looks after all its processes whenever it starts one, and two threads at that take each
+        # other's exit codes away: one thread does it all.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sandbox")
 
     async def warm_up(self) -> None:
         """Start the server and load the parsers, so that the first file does not wait for it."""
         process = self._context.Process(target=_nothing, daemon=True)
-        await asyncio.to_thread(process.start)
-        await _ended(process, asyncio.get_running_loop().time() + 60.0)
+        await self._on_thread(process.start)
+        await self._ended(process, asyncio.get_running_loop().time() + WARM_UP_S)
 
     async def prepare(self, request: Request, limits: Limits) -> Prepared:
         """The passages of a file; raises FileFailure, also when the process was too slow, too large or crashed."""
@@ -57,16 +66,22 @@ class Sandbox:
         process = self._context.Process(target=_run, args=(sender, encoded, limits), daemon=True)
         deadline = asyncio.get_running_loop().time() + limits.wall_s + GRACE_S
         try:
-            await asyncio.to_thread(process.start)
+            await self._on_thread(process.start)
             sender.close()
             answer = await _received(receiver, deadline)
-            await _ended(process, deadline)
+            await self._ended(process, deadline)
+            exit_code = await self._on_thread(lambda: process.exitcode)
         finally:
             receiver.close()
-            if process.pid is not None:
-                process.kill()
-                await asyncio.shield(asyncio.to_thread(process.join, GRACE_S))
-        return _outcome(answer, process.exitcode, limits)
+            await asyncio.shield(self._on_thread(lambda: _end(process)))
+        return _outcome(answer, exit_code, limits)
+
+    async def _ended(self, process: ForkServerProcess, deadline: float) -> None:
+        await _readable(process.sentinel, deadline)
+        await self._on_thread(lambda: process.join(0.5))
+
+    async def _on_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
 
 def _outcome(answer: bytes | None, exit_code: int | None, limits: Limits) -> Prepared:
@@ -98,9 +113,11 @@ async def _received(receiver: Connection, deadline: float) -> bytes | None:
         return None
 
 
-async def _ended(process: ForkServerProcess, deadline: float) -> None:
-    await _readable(process.sentinel, deadline)
-    await asyncio.to_thread(process.join, 0.5)
+def _end(process: ForkServerProcess) -> None:
+    if process.pid is not None:
+        process.kill()
+        process.join(GRACE_S)
+        process.close()
 
 
 async def _readable(descriptor: int, deadline: float) -> bool:

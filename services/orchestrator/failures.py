@@ -2,12 +2,15 @@
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from obstore.exceptions import BaseError as ObjectsError
 from psycopg import InterfaceError, OperationalError
+from starlette.requests import ClientDisconnect
 
 from common.errors import ApiError, error_body, invalid, not_found, unavailable
 from common.logs import get_logger
 from common.metrics import counter
 from common.pool_client import PoolRejected, PoolUnavailable
+from orchestrator.answering import client_gone
 from vector_store.errors import ConflictError, InvalidError, NotFoundError, SpaceMismatchError
 
 log = get_logger("failures")
@@ -15,7 +18,19 @@ STORE_FAILURES = counter("store_failures_total", "Requests that failed because t
 
 # Psycopg raises these for a server that is away, a pool that is empty and a statement that took too long.
 STORE_DOWN = (OperationalError, InterfaceError)
-HANDLED = (NotFoundError, InvalidError, ConflictError, SpaceMismatchError, *STORE_DOWN, PoolUnavailable, PoolRejected)
+# Object storage: away, full, or too slow.
+OBJECTS_DOWN = (ObjectsError, TimeoutError)
+HANDLED = (
+    NotFoundError,
+    InvalidError,
+    ConflictError,
+    SpaceMismatchError,
+    PoolUnavailable,
+    PoolRejected,
+    ClientDisconnect,
+    *STORE_DOWN,
+    *OBJECTS_DOWN,
+)
 
 
 def as_api_error(error: Exception) -> ApiError:
@@ -38,6 +53,8 @@ def as_api_error(error: Exception) -> ApiError:
             )
         case PoolUnavailable():
             return unavailable("The language models cannot be reached at the moment.", error.retry_after_s or 1.0)
+        case ClientDisconnect():
+            return client_gone()
         case _:
             STORE_FAILURES.labels(type(error).__name__).inc()
             log.error("store_failed", error=type(error).__name__, reason=str(error))

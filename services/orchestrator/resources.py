@@ -1,5 +1,6 @@
 """What the orchestrator holds open while it runs: database, file bytes, pool client, pipeline, feedback."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from common import postgres
 from common.app import Resources
 from common.deadline import Deadline
 from common.live_config import LiveConfig, Snapshot
+from common.logs import get_logger
 from common.pool_client import PoolClient
 from common.telemetry import Telemetry
+from orchestrator.failures import STORE_DOWN
 from orchestrator.feedback.forwarder import Forwarder
 from orchestrator.feedback.mlflow import MlflowAssessments
 from orchestrator.feedback.store import FeedbackStore
@@ -27,6 +30,10 @@ from vector_store.migrations import schema_fits
 from vector_store.objects import Objects
 from vector_store.postgres_engine import PostgresChunkStore
 
+log = get_logger("resources")
+
+# Between looks at a schema that does not fit yet: a migration is about to run, or the database to come up.
+SCHEMA_CHECK_S = 1.0
 # Longest wait of a health check for the pool's list of models.
 POOL_CHECK_S = 2.0
 
@@ -68,6 +75,7 @@ def held_by(settings: OrchestratorSettings, live: LiveConfig[OrchestratorTunable
             callbacks = Callbacks([forwarder] if forwarder else [])
             catalog, chunks = Catalog(database), PostgresChunkStore(database)
             parts = Parts(pool, catalog, chunks, telemetry, callbacks)
+            pipeline = Pipeline(parts, settings, settings.max_open_answers)
             app.state.held = Held(
                 settings=settings,
                 live=live,
@@ -76,11 +84,13 @@ def held_by(settings: OrchestratorSettings, live: LiveConfig[OrchestratorTunable
                 objects=objects,
                 pool=pool,
                 parts=parts,
-                pipeline=Pipeline(parts, settings),
+                pipeline=pipeline,
                 callbacks=callbacks,
                 feedback=FeedbackStore(database, forwards=forwarder is not None),
             )
             _watch_health(app, database, pool)
+            app.state.health.ready_when("saturated", pipeline.saturated)
+            await stack.enter_async_context(_schema_watched(app, database))
             yield
 
     return hold
@@ -105,6 +115,32 @@ async def _forwarder(settings: OrchestratorSettings, database: postgres.Pool) ->
         forwarder = Forwarder(database, mlflow, settings.feedback_max_age_s)
         async with forwarder.running():
             yield forwarder
+
+
+@asynccontextmanager
+async def _schema_watched(app: FastAPI, database: postgres.Pool) -> AsyncGenerator[None]:
+    """Stay unready until the database's schema has once been seen to fit; afterwards a database that goes away is an
+    outage to be told, not a reason to take this process out of service."""
+    problem: str | None = "the database's schema has not been checked yet"
+
+    async def check() -> None:
+        nonlocal problem
+        while problem:
+            try:
+                problem = await schema_fits(database)
+            except STORE_DOWN as error:
+                problem = f"the database cannot be reached ({type(error).__name__})"
+            if problem:
+                log.warning("not_ready", reason=problem)
+                await asyncio.sleep(SCHEMA_CHECK_S)
+
+    app.state.health.ready_when("schema", lambda: problem)
+    task = asyncio.create_task(check(), name="schema-check")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _watch_health(app: FastAPI, database: postgres.Pool, pool: PoolClient) -> None:

@@ -1,8 +1,7 @@
 """`/v1/files`: documents as they were uploaded."""
 
-import contextlib
 import mimetypes
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
@@ -11,13 +10,16 @@ from fastapi.responses import StreamingResponse
 from common.auth import CallerDep
 from common.errors import invalid
 from common.ids import new_id
+from common.logs import get_logger
 from orchestrator import shapes
 from orchestrator.resources import ResourcesDep
 from orchestrator.scope import ScopeDep
 from orchestrator.upload import UploadForm
 from orchestrator.wire import Cursor, Id, Order
+from vector_store.objects import Objects
 
 router = APIRouter()
+log = get_logger("files")
 
 PURPOSES = ("assistants", "user_data", "batch", "fine-tune", "vision", "evals")
 LONGEST_FILENAME = 255
@@ -50,8 +52,7 @@ async def create_file(request: Request, caller: CallerDep, scope: ScopeDep, held
             file_id=file_id,
         )
     except BaseException:
-        with contextlib.suppress(OSError):
-            await held.objects.delete(key)
+        await _remove(held.objects, key)
         raise
     return shapes.file(created)
 
@@ -96,7 +97,15 @@ async def delete_file(file_id: Id, scope: ScopeDep, held: ResourcesDep) -> dict[
     return shapes.deleted(file_id, "file")
 
 
-def _checked(fields: dict[str, str]) -> Literal["assistants"] | str:
+async def _remove(objects: Objects, key: str) -> None:
+    try:
+        await objects.delete(key)
+    except Exception as error:
+        # What made the upload fail is what its caller must hear; the left-over is found by its log line.
+        log.exception("upload_not_removed", key=key, error=type(error).__name__)
+
+
+def _checked(fields: dict[str, str]) -> str:
     """The purpose; raises ApiError for a field that is missing or has no meaning here."""
     purpose = fields.pop("purpose", None)
     if purpose is None:

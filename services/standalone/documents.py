@@ -28,7 +28,9 @@ class Found:
 
     def summary(self) -> str:
         """In a few words."""
-        return f"{self.completed} files" + (f", {self.failed} left out" if self.failed else "")
+        return f"{self.completed} file{'' if self.completed == 1 else 's'}" + (
+            f", {self.failed} left out" if self.failed else ""
+        )
 
 
 async def indexed(components: Components, progress: Callable[[str, int, int], None]) -> Found:

@@ -37,7 +37,8 @@ def commands(components: Components, found: Found) -> tuple[str, str, str]:
     settings, home, folder = components.settings, components.home, components.folder
     url = f"http://127.0.0.1:{settings.orchestrator_port}/v1"
     ingestion = config_files.file(home.config, "ingestion")
-    of_samples = config_files.docs_folder(ingestion.read_text(encoding="utf-8")) == SAMPLES
+    docs = config_files.docs_folder(ingestion.read_text(encoding="utf-8"))
+    of_samples = docs is not None and folder / docs == folder / SAMPLES
     question = SAMPLE_QUESTION if of_samples else ANY_QUESTION
     key = ""
     if settings.auth == "keys":

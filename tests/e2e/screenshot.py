@@ -22,7 +22,7 @@ SIZE = {"width": 1360, "height": 850}
 
 async def picture(browser: Browser, address: str, scheme: str, question: str, path: Path) -> None:
     """The page with one answer and the source of its first sentence."""
-    context = await browser.new_context(viewport=SIZE, color_scheme=scheme, device_scale_factor=2)  # type: ignore[arg-type]
+    context = await browser.new_context(viewport=SIZE, color_scheme=scheme, device_scale_factor=1.5)  # type: ignore[arg-type]
     page = await context.new_page()
     await page.goto(address)
     await expect(page.locator(".document").first).to_be_visible()

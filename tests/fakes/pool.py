@@ -1,10 +1,14 @@
-"""A scripted LLM pool over real HTTP: tests say what its models answer, and when they fail, stall or are missed."""
+"""A scripted LLM pool over real HTTP: tests say what its models answer, and when they fail, stall or are missed.
+
+`python -m fakes.pool PORT` (with `tests` on the path) serves it by itself; it also takes traces and forgets them.
+"""
 
 import asyncio
 import base64
 import hashlib
 import json
 import re
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -47,6 +51,7 @@ class FakePool:
     headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     streaming: asyncio.Event = field(default_factory=asyncio.Event)
     abandoned: asyncio.Event = field(default_factory=asyncio.Event)
+    remembers: bool = True
     url: str = ""
 
     def bodies(self, path: str) -> list[dict[str, Any]]:
@@ -54,14 +59,15 @@ class FakePool:
         return [body for at, body in self.requests if at == path]
 
     @asynccontextmanager
-    async def running(self) -> AsyncGenerator["FakePool"]:
-        """Serve on a free port while the context is open."""
+    async def running(self, port: int = 0) -> AsyncGenerator["FakePool"]:
+        """Serve on a free port (or the given one) while the context is open."""
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_get("/v1/models", self._models)
+        app.router.add_post("/v1/traces", self._forget)
         app.router.add_post("/v1{path:/.*}", self._post)
         runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
         try:
             yield self
@@ -71,11 +77,16 @@ class FakePool:
     async def _models(self, _: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "chat"}, {"id": MODEL}]})
 
+    async def _forget(self, request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(content_type="application/x-protobuf")
+
     async def _post(self, request: web.Request) -> web.StreamResponse:
         path = request.match_info["path"]
         body = await request.json()
-        self.requests.append((path, body))
-        self.headers.append({name.lower(): value for name, value in request.headers.items()})
+        if self.remembers:
+            self.requests.append((path, body))
+            self.headers.append({name.lower(): value for name, value in request.headers.items()})
         if path in self.hold:
             await self.hold[path].wait()
         if path in self.fail:
@@ -139,3 +150,12 @@ def _quoted(body: dict[str, Any]) -> list[Piece]:
 
 def _event(data: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(data).encode() + b"\n\n"
+
+
+async def _serve(port: int) -> None:
+    async with FakePool(remembers=False).running(port):
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(int(sys.argv[1])))

@@ -13,7 +13,7 @@ from ingestion.extract.html_table import is_layout, table_rows
 from ingestion.failures import corrupt
 
 _BLOCK_TAGS = frozenset(
-    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure "  # noqa: SIM905
+    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure "
     "footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main nav ol p pre section summary table tbody td "
     "tfoot th thead tr ul".split()
 )
@@ -25,7 +25,7 @@ _STRUCTURE = re.compile(r"</?(?!p\b|h[1-6]\b|pre\b|script\b|style\b|title\b)[a-z
 _BREAK = "\x1e"
 # What documentation generators add to the author's words: links to a heading, line numbers, footnote marks.
 _ADDED = frozenset(
-    "headerlink permalink header-anchor anchorjs-link linenos footnote-reference footnote-backref backlinks".split()  # noqa: SIM905
+    "headerlink permalink header-anchor anchorjs-link linenos footnote-reference footnote-backref backlinks".split()
 )
 # Labels of boxes, which some generators mark up as headings: they introduce the next block, not a section.
 _LABELS = frozenset({"note", "notes", "warning", "tip", "hint", "caution", "important", "attention", "danger"})

@@ -5,7 +5,7 @@ import re
 from lxml.html import HtmlElement
 
 SKIPPED_TAGS = frozenset(
-    "applet audio button canvas datalist embed head iframe input label math noscript object option script select "  # noqa: SIM905
+    "applet audio button canvas datalist embed head iframe input label math noscript object option script select "
     "style svg template textarea video".split()
 )
 _PARTS = re.compile(r"[-_]+")
@@ -18,13 +18,13 @@ _CHROME_ROLES = frozenset(
     {"navigation", "banner", "contentinfo", "search", "complementary", "menu", "menubar", "alert"}
 )
 _CHROME_NAME_PARTS = frozenset(
-    "ad ads advert adverts banner breadcrumb breadcrumbs consent cookie cookies footer masthead menu nav navbar "  # noqa: SIM905
+    "ad ads advert adverts banner breadcrumb breadcrumbs consent cookie cookies footer masthead menu nav navbar "
     "navfooter navheader navigation navpanel newsletter pager pagination prevnext sidebar skiplink social "
     "sphinxsidebar toctree topbar".split()
 )
 # Words that also name content (`table-contents`, `comment-syntax`): only as the whole class or id.
 _CHROME_NAMES = frozenset(
-    "comments contents copyright header related search searchbox share sharing site-header skip-link "  # noqa: SIM905
+    "comments contents copyright header related search searchbox share sharing site-header skip-link "
     "table-of-contents toc".split()
 )
 # What looks like navigation by its name is left out if its words are mostly links, or few.

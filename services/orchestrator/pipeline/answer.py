@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from common.deadline import timed_out
+from common.errors import unavailable
 from common.metrics import counter
 from common.settings import ServiceSettings
 from common.telemetry import Span
@@ -18,8 +19,10 @@ ANSWERS = counter("answers_total", "Questions by what became of them", ["outcome
 class Pipeline:
     """Answers questions. One per process."""
 
-    def __init__(self, parts: Parts, settings: ServiceSettings) -> None:
+    def __init__(self, parts: Parts, settings: ServiceSettings, most_at_once: int) -> None:
         self._parts = parts
+        self._most_at_once = most_at_once
+        self._open = 0
         self._provenance = {
             "fairlead.commit": settings.commit,
             "fairlead.image_digest": settings.image_digest,
@@ -29,10 +32,24 @@ class Pipeline:
     async def answer(self, ask: Ask, headers: Mapping[str, str], on_text: OnText | None = None) -> Answer:
         """The answer to `ask`; its text goes to `on_text` as it becomes final. `headers` name the caller's trace.
 
-        Raises ApiError (400 for what cannot be asked, 404 for an unknown store, 504 for a passed deadline), the
-        store's own errors, and PoolUnavailable or PoolRejected once `on_text` has been called.
+        Raises ApiError (400 for what cannot be asked, 404 for an unknown store, 503 for too many at once, 504 for a
+        passed deadline), the store's own errors, and PoolUnavailable or PoolRejected once `on_text` has been called.
         """
-        run = Run(ask, self._parts, on_text)
+        if self.saturated():
+            ANSWERS.labels("refused").inc()
+            raise unavailable("Too many questions are being answered at the moment.")
+        self._open += 1
+        try:
+            return await self._answer(Run(ask, self._parts, on_text), headers)
+        finally:
+            self._open -= 1
+
+    def saturated(self) -> str | None:
+        """Why no further question can be taken now; None when it can."""
+        return f"{self._open} answers are in the making" if self._open >= self._most_at_once else None
+
+    async def _answer(self, run: Run, headers: Mapping[str, str]) -> Answer:
+        ask = run.ask
         with self._parts.telemetry.root_span("answer", headers) as root:
             self._describe(root, run)
             try:

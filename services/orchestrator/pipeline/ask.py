@@ -11,7 +11,7 @@ from orchestrator.pipeline.citations import Citation
 from orchestrator.pipeline.passages import Passage
 from orchestrator.tunables import OrchestratorTunables
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "content_filter"]
 
 
 @dataclass(frozen=True)

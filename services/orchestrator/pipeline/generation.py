@@ -101,7 +101,8 @@ def _account(run: Run, span: Span, chunk: Mapping[str, Any]) -> None:
         run.usage = Usage(int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0))
     for choice in chunk.get("choices") or ():
         if choice.get("finish_reason"):
-            run.finish_reason = "length" if choice["finish_reason"] == "length" else "stop"
+            ended = choice["finish_reason"]
+            run.finish_reason = ended if ended in ("length", "content_filter") else "stop"
             span.set("gen_ai.response.model", chunk.get("model"))
 
 

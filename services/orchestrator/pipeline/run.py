@@ -13,6 +13,7 @@ from orchestrator.pipeline.callbacks import Callbacks
 from orchestrator.pipeline.citations import Citation
 from orchestrator.pipeline.marks import MarkFilter
 from orchestrator.pipeline.passages import Passage
+from orchestrator.pipeline.prompt import NO_ANSWER
 from orchestrator.tunables import OrchestratorTunables
 from vector_store.catalog import Catalog
 from vector_store.engine import ChunkStore
@@ -147,7 +148,7 @@ def finished(run: Run, trace_id: str) -> Answer:
         passages=run.passages,
         usage=run.usage,
         finish_reason=run.finish_reason,
-        answered=bool(run.citations) and "generate" not in run.degraded,
+        answered=NO_ANSWER not in run.draft.text and "generate" not in run.degraded,
         grounding=run.grounding,
         degraded=tuple(run.degraded),
         trace_id=trace_id,

@@ -109,11 +109,23 @@ async def test_the_content_says_what_a_file_is(sandbox: Sandbox, tmp_path: Path,
 
 
 async def test_many_at_a_time_keep_apart(sandbox: Sandbox, tmp_path: Path) -> None:
-    async def one(number: int) -> Prepared:
-        return await prepared(sandbox, tmp_path / str(number), f"{number}.txt", f"Document {number}.".encode())
+    gate = asyncio.Semaphore(8)
 
-    results = await asyncio.gather(*(one(number) for number in range(12)))
-    assert [result.passages[0].text for result in results] == [f"Document {number}." for number in range(12)]
+    async def one(number: int) -> Prepared | Reason:
+        async with gate:
+            # Every third is bad: its end must not be taken for that of another.
+            data = b"" if number % 3 == 0 else f"Document {number}. {SENTENCE * (number % 7) * 20}".encode()
+            try:
+                return await prepared(sandbox, tmp_path / str(number), f"{number}.txt", data)
+            except FileFailure as failure:
+                return failure.reason
+
+    results = await asyncio.gather(*(one(number) for number in range(120)))
+    for number, result in enumerate(results):
+        if isinstance(result, Prepared):
+            assert result.passages[0].text.startswith(f"Document {number}.")
+        else:
+            assert number % 3 == 0 and result is Reason.EMPTY
 
 
 async def test_bad_files_fail_and_the_rest_of_the_folder_goes_on(bench: Bench) -> None:

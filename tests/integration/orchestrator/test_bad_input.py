@@ -1,6 +1,8 @@
 """Every route refuses what it cannot understand with the field's name, in the one error shape, and never with a 500."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -214,3 +216,33 @@ async def test_a_path_in_a_file_name_is_no_path(platform: Platform) -> None:
         "/v1/files", files={"file": ("../../etc/passwd", b"x")}, data={"purpose": "assistants"}
     )
     assert response.json()["filename"] == "passwd"
+
+
+async def test_an_upload_whose_client_leaves_keeps_nothing(platform: Platform) -> None:
+    arrived, gone = asyncio.Event(), asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield (b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n' + b"text" * 10_000)
+        arrived.set()
+        await gone.wait()
+
+    headers = {"content-type": "multipart/form-data; boundary=x", "content-length": "1000000"}
+    upload = asyncio.create_task(platform.http.post("/v1/files", content=body(), headers=headers))
+    await arrived.wait()
+    upload.cancel()
+    answered = 'fairlead_http_requests_total{method="POST",route="/v1/files",service="orchestrator",status="499"}'
+    async with asyncio.timeout(20):
+        while answered not in (await platform.http.get("/metrics")).text:
+            await asyncio.sleep(0.02)
+    assert (await platform.http.get("/v1/files")).json()["data"] == []
+    assert [path for path in (platform.config_file.parent / "objects").rglob("*") if path.is_file()] == []
+
+
+async def test_file_storage_that_fails_is_a_503(platform: Platform) -> None:
+    objects = platform.config_file.parent / "objects"
+    objects.rmdir()
+    objects.write_text("a file in the place of the folder")
+    upload = {"files": {"file": ("a.txt", b"x")}, "data": {"purpose": "assistants"}}
+    response = await platform.http.post("/v1/files", **upload)
+    assert response.status_code == 503
+    assert str(objects) not in response.text

@@ -152,7 +152,8 @@ async def test_the_store_down_is_a_503_in_the_error_shape(start_platform: StartP
         assert "secret-word" not in response.text
     assert (health.status_code, health.json()["dependencies"]["postgres"]["state"]) == (503, "down")
     assert (await platform.http.get("/livez")).status_code == 200
-    assert (await platform.http.get("/readyz")).status_code == 200
+    readiness = await platform.http.get("/readyz")
+    assert (readiness.status_code, list(readiness.json()["reasons"])) == (503, ["schema"])
 
 
 async def test_a_passed_deadline_is_a_504(platform: Platform) -> None:
@@ -162,6 +163,25 @@ async def test_a_passed_deadline_is_a_504(platform: Platform) -> None:
     body = {"messages": [{"role": "user", "content": QUESTION}]}
     response = await platform.http.post("/v1/chat/completions", json=body, headers=headers)
     assert (response.status_code, response.json()["error"]["code"]) == (504, "deadline_exceeded")
+
+
+async def test_too_many_questions_at_once_are_refused_and_the_process_says_that_it_is_full(
+    start_platform: StartPlatform,
+) -> None:
+    platform = await start_platform(max_open_answers=1)
+    await platform.store_of(HARBOUR)
+    gate = Gate()
+    platform.pool.pieces = ["The lighthouse was built in 1874 [1].", gate]
+    first = asyncio.create_task(platform.ask(QUESTION))
+    await until(platform.pool.streaming.is_set, "the first answer")
+    refused = await platform.ask(QUESTION)
+    assert refused.status_code == 503
+    assert "retry-after" in refused.headers
+    assert "saturated" in (await platform.http.get("/readyz")).json()["reasons"]
+    gate.set()
+    assert (await first).status_code == 200
+    assert (await platform.http.get("/readyz")).json() == {"ready": True, "reasons": {}}
+    assert (await platform.ask(QUESTION)).status_code == 200
 
 
 async def test_a_failing_callback_changes_no_answer(platform: Platform) -> None:
