@@ -106,6 +106,8 @@ async def _received(receiver: Connection, deadline: float) -> bytes | None:
     loop = asyncio.get_running_loop()
     if not await _readable(receiver.fileno(), deadline):
         return None
+    # uvloop's `add_reader` left it non-blocking: a message larger than one read would be taken for none.
+    os.set_blocking(receiver.fileno(), True)
     try:
         # Blocks only while a message that has begun arrives; the process cannot outlive its alarm.
         return await loop.run_in_executor(None, receiver.recv_bytes)

@@ -18,7 +18,7 @@ from e2e.running_platform import RunningPlatform, free_ports, running
 # One platform for all of these, and one worker of the test run for the platform.
 pytestmark = pytest.mark.xdist_group("platform")
 
-SAMPLES_QUESTION = "How do I rotate an API key?"
+SAMPLES_QUESTION = "Which knot makes a fixed loop?"
 LIGHTHOUSE = """# The lighthouse of Brevoort
 
 The lighthouse of Brevoort was built in 1874 by the engineer Wilhelmina Kruse.

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from pydantic import Field
-from structlog.testing import capture_logs
+from structlog.testing import CapturingLogger
 
+from common import live_config
 from common.live_config import LiveConfig, Snapshot, Tunables, config_hash
 from common.yaml_text import ConfigError
 
@@ -60,24 +61,30 @@ async def test_an_edit_takes_effect_while_running(tmp_path: Path) -> None:
     ],
 )
 async def test_a_bad_edit_is_refused_and_the_last_good_one_serves(
-    tmp_path: Path, text: str | None, key: str | None, line: int | None, reason: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str | None,
+    key: str | None,
+    line: int | None,
+    reason: str,
 ) -> None:
+    log = CapturingLogger()
+    monkeypatch.setattr(live_config, "log", log)
     file = tmp_path / "knobs.yaml"
     file.write_text("top_k: 3\n")
     config = live(tmp_path)
     config.load()
-    with capture_logs() as logs:
-        async with config.watch():
-            if text is None:
-                file.unlink()
-            else:
-                file.write_text(text)
-            await until(lambda: config.refusal is not None)
+    async with config.watch():
+        if text is None:
+            file.unlink()
+        else:
+            file.write_text(text)
+        await until(lambda: config.refusal is not None)
     assert config.current.value.top_k == 3
     error = config.status()["last_error"]
     assert (error["key"], error["line"]) == (key, line)
     assert reason in error["reason"]
-    refused = [event for event in logs if event["event"] == "config_refused"]
+    refused = [call.kwargs for call in log.calls if call.args == ("config_refused",)]
     assert [(event["key"], event["reason"]) for event in refused] == [(key, error["reason"])]
 
 
