@@ -38,7 +38,7 @@ async def main() -> None:
     """Take both pictures."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--address", help="of a running platform's chat page; without it one is started")
-    options.add_argument("--question", default="How do I rotate an API key?")
+    options.add_argument("--question", default="Which knot makes a fixed loop?")
     given = options.parse_args()
     IMAGES.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:

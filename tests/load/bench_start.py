@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-QUESTION = "How do I rotate an API key?"
+QUESTION = "Which knot makes a fixed loop?"
 DEADLINE_S = 300.0
 BUDGET_S = {"first": 30, "second": 10}
 MIB = 1024 * 1024
