@@ -10,7 +10,7 @@ from standalone.display import Display
 from standalone.documents import Found
 
 SAMPLES = "samples"
-SAMPLE_QUESTION = "How do I rotate an API key?"
+SAMPLE_QUESTION = "Which knot makes a fixed loop?"
 ANY_QUESTION = "What are these documents about?"
 
 
