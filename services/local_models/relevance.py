@@ -18,15 +18,20 @@ STEEPNESS = 15.0
 
 def relevance(question: Question, passage: Passage, rows: np.ndarray | slice = slice(None)) -> float:
     """The blend for a passage, or for these tokens of it: about 0.1 for unrelated texts, 0.7 for an answer."""
+    words, whole = similarities(question, passage, rows)
+    return WORD_SHARE * words + (1 - WORD_SHARE) * whole
+
+
+def similarities(question: Question, passage: Passage, rows: np.ndarray | slice = slice(None)) -> tuple[float, float]:
+    """Late interaction, and the cosine of the texts as wholes. Without a token in the passage both are 0."""
     tokens = passage.directions[rows].astype(np.float32)
     if not len(tokens):
-        return 0.0
+        return 0.0, 0.0
     mean = tokens.mean(axis=0)
     whole = float(question.vector @ mean / np.linalg.norm(mean))
     if not len(question.words):
-        return whole
-    words = float(question.weights @ (question.words @ tokens.T).max(axis=1))
-    return WORD_SHARE * words + (1 - WORD_SHARE) * whole
+        return whole, whole
+    return float(question.weights @ (question.words @ tokens.T).max(axis=1)), whole
 
 
 def score(blend: float) -> float:

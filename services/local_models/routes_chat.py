@@ -79,9 +79,10 @@ async def chat(request: Request, caller: CallerDep) -> Response:
     questions = [text for text, message in zip(texts, asked.messages, strict=True) if message.role == "user"]
     if not questions:
         raise invalid("`messages` must hold a message with the role user.", "messages")
-    limit = asked.max_completion_tokens if asked.max_completion_tokens is not None else asked.max_tokens
+    limit = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
     if limit is not None and limit < 1:
-        raise invalid("`max_tokens` must be at least 1.", "max_tokens")
+        field = "max_tokens" if asked.max_completion_tokens is None else "max_completion_tokens"
+        raise invalid(f"`{field}` must be at least 1.", field)
     deadline = Deadline.from_headers(request.headers, request.app.state.settings.request_s)
 
     async def work() -> Answer:
