@@ -13,7 +13,7 @@ from local_models.passages import Passage, Question
 WORD_SHARE = 0.8
 # The blend at which half of the passages fit, and how fast that changes around it.
 EVEN_ODDS = 0.5
-STEEPNESS = 15.0
+STEEPNESS = 20.0
 
 
 def relevance(question: Question, passage: Passage, rows: np.ndarray | slice = slice(None)) -> float:

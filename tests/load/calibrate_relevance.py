@@ -178,7 +178,8 @@ def show_curve(queries: Sequence[Query], off_topic: Floats) -> None:
     )
     table = Table("threshold", "answered", "… when its document is gone", "… off topic", title="other half: answering")
     for threshold in sorted({*np.arange(0.3, 0.75, 0.05).round(2).tolist(), answer.THRESHOLD}):
-        shares = [f"{np.mean(best >= threshold):.1%}" for best in (answerable, unanswerable, off_topic)]
+        bests = (answerable, unanswerable, off_topic)
+        shares = [f"{np.mean(best >= threshold):.1%}" if len(best) else "-" for best in bests]
         table.add_row(f"{threshold}{' *' if threshold == answer.THRESHOLD else ''}", *shares)
     console.print(table)
     console.print(f"AUC answerable over unanswerable {auc(answerable, unanswerable):.4f}")

@@ -8,7 +8,7 @@ from local_models.passages import MOST_TOKENS, Passage, PassageCache, tokenize
 from local_models.reader import Reader
 from local_models.relevance import relevance, score
 
-QUESTION = "How do I tie a boat to a ring?"
+QUESTION = "How do I make a line fast to a ring on the quay?"
 RIGHT = "A round turn and two half hitches make a line fast to a ring on the quay."
 NEAR = "The quay has rings every ten metres."
 WRONG = "The committee approved the budget for the coming fiscal year."
