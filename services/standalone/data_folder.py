@@ -160,8 +160,9 @@ def write_failure(path: Path, error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return f"the disk that holds {path} is full: free some space, {ELSEWHERE}"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        place = Path(error.filename or path)
         return (
-            f"{error.filename or path} may not be written ({error.strerror}{_belonging(Path(error.filename or path))}): "
+            f"{place} may not be written ({error.strerror}{_belonging(place)}): "
             f"give this user write permission there, {ELSEWHERE}"
         )
     return f"{error.filename or path} cannot be written: {error.strerror}"

