@@ -1,7 +1,8 @@
 # Everything people and CI do here. `make help` lists the targets.
 PYTHON ?= python3
 VENV := .venv/bin
-BOOTSTRAP := $(PYTHON) services/standalone/bootstrap.py
+NO_PYTHON := Fairlead needs Python 3.11 or newer and there is no $(PYTHON): install one, or name it with `make PYTHON=/path/to/python3`
+BOOTSTRAP := command -v $(PYTHON) >/dev/null || { echo '$(NO_PYTHON)' >&2; exit 1; }; $(PYTHON) services/standalone/bootstrap.py
 RUN_GROUPS := standalone $(if $(filter off,$(TRACING)),,tracing)
 ALL_GROUPS := dev standalone tracing evaluation
 

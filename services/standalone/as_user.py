@@ -16,7 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 
 CLONE_NEWUSER = 0x10000000  # <linux/sched.h>
-PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2  # <linux/prctl.h>
+PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_SET_SECUREBITS = 1, 8, 28  # <linux/prctl.h>
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
+SECBIT_NO_SETUID_FIXUP = 1 << 2  # <linux/securebits.h>
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2  # <linux/capability.h>
 CAPABILITY_VERSION_3 = 0x20080522
 
@@ -120,6 +122,9 @@ def leave_root(uid: int) -> None:
     """Become that uid for good, still able to pass folders that belong to others; OSError if root may not do that."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    # Without it access(2), by which initdb looks for its programs, forgets every right of a user who is not root, and
+    # a clone below /root could not be used. A container without CAP_SETPCAP does without: elsewhere it is not needed.
+    libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)

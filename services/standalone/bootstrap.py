@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,26 +28,46 @@ class BootstrapError(Exception):
 
 def main(groups: "list[str]") -> None:
     """Install the dependency groups into .venv; nothing that is there already is removed."""
-    uv = find_uv()
-    if uv is None:
-        uv = install_uv()
     first = not (ENVIRONMENT / "pyvenv.cfg").exists()
-    command = [uv, "sync", "--frozen", "--inexact", "--no-default-groups"]
+    if first:
+        say("Installing what Fairlead needs (once; a minute or two)\n")
+    command = [find_uv() or install_uv(), "sync", "--frozen", "--inexact", "--no-default-groups", "--quiet"]
     for group in groups:
         command += ["--group", group]
-    working = works(ENVIRONMENT / "bin" / "python")
-    if not working:
+    if not works(ENVIRONMENT / "bin" / "python"):
         command += ["--python", python()]
-    if working or not sys.stderr.isatty():
-        command += ["--quiet"]
-    if first:
-        sys.stdout.write("Installing what Fairlead needs (once; a minute or two)\n")
-        sys.stdout.flush()
     environment = dict(os.environ, UV_PYTHON_DOWNLOADS="never")
     for name in ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "PYTHONPATH"):
         environment.pop(name, None)
-    if subprocess.call(command, cwd=str(ROOT), env=environment) != 0:
+    if watched(command, environment) != 0:
         raise BootstrapError("uv could not install the environment: what it says above is the reason")
+
+
+def watched(command: "list[str]", environment: "dict[str, str]") -> int:
+    """Run to the end with a running clock on a terminal (uv's own display ends in a list of every package)."""
+    began = time.monotonic()
+    process = subprocess.Popen(command, cwd=str(ROOT), env=environment)
+    shown = False
+    try:
+        while True:
+            try:
+                return process.wait(timeout=1)
+            except subprocess.TimeoutExpired:
+                if sys.stdout.isatty():
+                    say(f"\r  {time.monotonic() - began:.0f} s ")
+                    shown = True
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        if shown:
+            say("\r\033[K")
+
+
+def say(text: str) -> None:
+    """Show text at once."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def python() -> str:
@@ -102,7 +123,9 @@ def install_uv() -> str:
             raise BootstrapError(
                 "this Python has neither venv nor pip: install uv, or them (on Debian: apt install python3-venv)"
             )
-        raise BootstrapError(f"uv could not be installed: {last_line(pip.stderr)}")
+        raise BootstrapError(
+            f"uv could not be installed; can the package registry be reached? pip says: {last_line(pip.stderr)}"
+        )
     return str(find_uv())
 
 

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import pwd
 import secrets
 import shutil
 import time
@@ -13,8 +14,11 @@ from pathlib import Path
 
 from standalone.errors import StartRefused
 
+MB = 1024 * 1024
 # An empty database and its write-ahead log take about 100 MB; documents come on top.
-NEEDED_BYTES = 300 * 1024 * 1024
+NEEDED_FIRST = 300 * MB
+# Later little is needed to start, and whoever wants to delete documents to make space must be able to.
+NEEDED_LATER = 50 * MB
 # After a kill the platform's remains are stopped by the reaper, within this time.
 TAKEOVER_S = 40.0
 POLL_S = 0.1
@@ -77,10 +81,11 @@ class Home:
         except OSError as error:
             raise StartRefused(write_failure(self.path, error)) from error
         free = shutil.disk_usage(self.path).free
-        if free < NEEDED_BYTES:
+        needed = NEEDED_LATER if self.postgres.exists() else NEEDED_FIRST
+        if free < needed:
             raise StartRefused(
-                f"the disk that holds {self.path} has {free // 2**20} MB free and {NEEDED_BYTES // 2**20} MB are "
-                f"needed: free some space, {ELSEWHERE}"
+                f"the disk that holds {self.path} has {free // MB} MB free and {needed // MB} MB are needed: "
+                f"free some space, {ELSEWHERE}"
             )
 
     def secret(self, name: str, content: str | None = None) -> str:
@@ -155,11 +160,25 @@ def write_failure(path: Path, error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return f"the disk that holds {path} is full: free some space, {ELSEWHERE}"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        place = Path(error.filename or path)
         return (
-            f"{error.filename or path} may not be written ({error.strerror}): give this user write permission there, "
-            f"{ELSEWHERE}"
+            f"{place} may not be written ({error.strerror}{_belonging(place)}): "
+            f"give this user write permission there, {ELSEWHERE}"
         )
     return f"{error.filename or path} cannot be written: {error.strerror}"
+
+
+def _belonging(path: Path) -> str:
+    """Whose it is, if somebody else's: most often root's, of an earlier start with sudo."""
+    for place in (path, *path.parents):
+        with suppress(OSError):
+            owner = place.stat().st_uid
+            if owner == os.geteuid():
+                return ""
+            with suppress(KeyError):
+                return f"; {'it' if place == path else place} belongs to {pwd.getpwuid(owner).pw_name}"
+            return f"; {'it' if place == path else place} belongs to user {owner}"
+    return ""
 
 
 def _try_lock(descriptor: int, path: Path) -> bool:

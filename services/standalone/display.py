@@ -53,7 +53,7 @@ class Display:
     def documents(self, what: str, done: int, total: int) -> None:
         """How far the documents are: a bar on a terminal, a line now and then elsewhere."""
         if not self._terminal:
-            if time.monotonic() - self._said_at >= PLAIN_EVERY_S:
+            if done < total and time.monotonic() - self._said_at >= PLAIN_EVERY_S:
                 self._said_at = time.monotonic()
                 self.line(f"    {what} {done}/{total}")
             return

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
+
 from common import key_file
 from standalone import config_files, ports, welcome
 from standalone.components import Components
@@ -21,6 +23,7 @@ from standalone.supervisor import Supervisor
 STOP_TIMEOUT_S = 90.0
 # make and a terminal may both hand on one Ctrl-C; a person's second one comes later than this.
 SAME_KEYPRESS_S = 0.5
+NOTICED_S = 0.5
 FAILED = 1
 
 
@@ -56,7 +59,7 @@ async def _supervised(components: Components, display: Display, lock: int) -> in
             await asyncio.wait((starting, stopped, supervisor.failed), return_when=asyncio.FIRST_COMPLETED)
             if starting.done() and not starting.exception():
                 await asyncio.wait((stopped, supervisor.failed), return_when=asyncio.FIRST_COMPLETED)
-            failure = None if stop.is_set() else _failure(starting, supervisor)
+            failure = None if stop.is_set() else await _failure(starting, supervisor)
         finally:
             starting.cancel()
             stopped.cancel()
@@ -68,14 +71,22 @@ async def _supervised(components: Components, display: Display, lock: int) -> in
     return 0 if failure is None else FAILED
 
 
-def _failure(starting: "asyncio.Task[None]", supervisor: Supervisor) -> BaseException:
+async def _failure(starting: "asyncio.Task[None]", supervisor: Supervisor) -> BaseException:
     """What ended the run: the part that ended by itself, else what its start met with."""
+    # A start that loses a part sees a broken connection first; that the part is dead is noticed a moment later.
+    await asyncio.wait((supervisor.failed,), timeout=NOTICED_S)
     if supervisor.failed.done():
         return supervisor.failed.result()
     error = starting.exception() if starting.done() else None
-    known = [leaf for leaf in _leaves(error) if isinstance(leaf, ChildEnded | StartRefused)]
-    if known:
-        return known[0]
+    leaves = list(_leaves(error))
+    for leaf in leaves:
+        if isinstance(leaf, ChildEnded | StartRefused):
+            return leaf
+    for leaf in leaves:
+        if isinstance(leaf, OSError | psycopg.Error):
+            return StartRefused(
+                f"the start was broken off: {str(leaf).strip()} (see the logs in {supervisor.log_folder})"
+            )
     if error is not None:
         raise error
     return ChildEnded("the platform ended without a reason")

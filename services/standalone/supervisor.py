@@ -33,7 +33,7 @@ class Supervisor:
         self.failed: asyncio.Future[ChildEnded] = asyncio.get_running_loop().create_future()
         self.on_stopping: Callable[[str], None] = lambda _: None
         self._folder = folder
-        self._log_folder = log_folder
+        self.log_folder = log_folder
         self._held = held
         self._run_id = uuid4().hex
         self._environment = dict(environment) | {reaper.RUN_VARIABLE: self._run_id}
@@ -61,7 +61,7 @@ class Supervisor:
     async def start(self, command: Command) -> Child:
         """Start a child that is to run until the platform stops."""
         environed = replace(command, environment=self._environment | dict(command.environment))
-        child = await Child.start(environed, log=self._log_folder / f"{command.name}.log", folder=self._folder)
+        child = await Child.start(environed, log=self.log_folder / f"{command.name}.log", folder=self._folder)
         self._children.append(child)
         self._spawn(self._watch(child))
         await self._tell_reaper(f"+ {child.pid} {int(command.stop_signal)} {command.layer}")

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from pathlib import Path
 
 from standalone import config_files
@@ -11,6 +12,7 @@ from standalone.documents import Found
 
 SAMPLES = "samples"
 SAMPLE_QUESTION = "Which knot makes a fixed loop?"
+READABLE = "python3 -m json.tool --no-ensure-ascii"
 ANY_QUESTION = "What are these documents about?"
 
 
@@ -23,17 +25,21 @@ def show(display: Display, components: Components, found: Found, seconds: float,
         later = "" if traces_ready else "   (in a moment)"
         display.line(f"  traces   http://127.0.0.1:{settings.mlflow_port}/{later}")
     if settings.auth == "keys":
-        display.line(
-            f"  key      in {short(home.secrets / 'user-key', components.folder)} (more: python -m common.keys)"
-        )
-    display.line("\nTry")
-    for command in commands(components, found):
-        display.line(f"  {command}")
+        keys = f"{shlex.quote(sys.executable)} -m common.keys create --file {quoted(home.secrets / 'keys.json')}"
+        display.line(f"  key      {quoted(home.secrets / 'user-key')}")
+        display.line(f"           another one: {keys}")
+    display.line("\nTry in another terminal")
+    for purpose, command in commands(components, found).items():
+        display.line(f"  {purpose}", style="dim")
+        display.line(f"    {command}")
     display.line("\nCtrl-C stops everything.")
 
 
-def commands(components: Components, found: Found) -> tuple[str, str, str]:
-    """A search, a question, and an edit that is in force at once; each can be pasted into a shell as it is."""
+def commands(components: Components, found: Found) -> dict[str, str]:
+    """A search, a question, and an edit that is in force at once, by purpose.
+
+    Each can be pasted into any shell in any folder as it is: no relative path, and no comment (zsh has none).
+    """
     settings, home, folder = components.settings, components.home, components.folder
     url = f"http://127.0.0.1:{settings.orchestrator_port}/v1"
     ingestion = config_files.file(home.config, "ingestion")
@@ -42,17 +48,18 @@ def commands(components: Components, found: Found) -> tuple[str, str, str]:
     question = SAMPLE_QUESTION if of_samples else ANY_QUESTION
     key = ""
     if settings.auth == "keys":
-        key = f' -H "authorization: Bearer $(cat {short(home.secrets / "user-key", folder)})"'
+        key = f' -H "authorization: Bearer $(cat {quoted(home.secrets / "user-key")})"'
     post = f"-H 'content-type: application/json'{key} -d"
     search = shlex.quote(json.dumps({"query": question}))
     ask = shlex.quote(json.dumps({"messages": [{"role": "user", "content": question}]}))
-    return (
-        f"curl -s {url}/vector_stores/{found.store or 'STORE'}/search {post} {search}",
-        f"curl -s {url}/chat/completions {post} {ask}",
-        f"${{EDITOR:-vi}} {short(config_files.file(home.config, 'orchestrator'), folder)}   # say, top_k: live in 2 s",
-    )
+    return {
+        "search": f"curl -s {url}/vector_stores/{found.store or 'STORE'}/search {post} {search} | {READABLE}",
+        "ask": f"curl -s {url}/chat/completions {post} {ask} | {READABLE}",
+        "retune: what you save is in force within 2 s": "${EDITOR:-vi} "
+        + quoted(config_files.file(home.config, "orchestrator")),
+    }
 
 
-def short(path: Path, folder: Path) -> str:
-    """The path as a shell takes it from the folder that the platform was started in."""
-    return shlex.quote(str(path.relative_to(folder) if path.is_relative_to(folder) else path))
+def quoted(path: Path) -> str:
+    """The path as a shell takes it."""
+    return shlex.quote(str(path))

@@ -66,7 +66,7 @@ def test_the_remains_of_a_killed_start_are_waited_for(home: Home) -> None:
 
 
 def test_too_little_space_is_refused_before_anything_starts(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data_folder, "NEEDED_BYTES", 1 << 60)
+    monkeypatch.setattr(data_folder, "NEEDED_FIRST", 1 << 60)
     with pytest.raises(StartRefused, match=r"MB free .* FAIRLEAD_DATA="):
         home.prepare()
 
