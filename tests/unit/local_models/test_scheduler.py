@@ -107,11 +107,11 @@ async def test_a_question_does_not_wait_for_the_pass_of_a_batch(one_core: Schedu
     await batch
 
 
-@pytest.mark.parametrize(("lane", "order"), [("batch", [1, 1, 2, 2]), ("interactive", [1, 2, 1, 2])])
+@pytest.mark.parametrize(("lane", "order"), [("batch", [1, 1, 1, 2, 2, 2]), ("interactive", [1, 1, 2, 1, 2, 2])])
 async def test_batches_end_one_after_the_other_and_people_take_turns(
     one_core: Scheduler, model: Model, lane: Lane, order: list[int]
 ) -> None:
-    requests = [[sequence(number, SLICE_TOKENS)] * 2 for number in (1, 2)]
+    requests = [[sequence(number, SLICE_TOKENS)] * 3 for number in (1, 2)]
     await asyncio.gather(*(one_core.run(model, sequences, identity, lane) for sequences in requests))
     assert model.first_ids() == order
 
