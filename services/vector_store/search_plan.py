@@ -20,7 +20,9 @@ MAX_QUERY_CHARACTERS = 8000
 # A long text asks by its rarest words; each word costs a look at every passage examined.
 MAX_WORDS = 32
 MAX_STORES = 16
-MAX_CANDIDATES = 500
+MAX_TOP_K = 500
+# As many neighbours as the graph index can be told to look for.
+MAX_CANDIDATES = 1000
 MAX_RRF_K = 1000
 
 # Many searches share few cores: one that starts parallel workers pays more for their start than it gains.
@@ -158,7 +160,7 @@ def _check(request: SearchRequest) -> None:
     if (request.vector is None) != (request.space is None):
         raise InvalidError("vector: a query vector and its space come together.", "vector")
     for name, value, low, high in (
-        ("top_k", request.top_k, 1, MAX_CANDIDATES),
+        ("top_k", request.top_k, 1, MAX_TOP_K),
         ("candidates", request.candidates, 1, MAX_CANDIDATES),
         ("keyword_weight", request.keyword_weight, 0, 1),
         ("rrf_k", request.rrf_k, 1, MAX_RRF_K),
