@@ -32,6 +32,18 @@ ALTER TABLE chunk_terms ALTER COLUMN terms SET STORAGE EXTERNAL;
 CREATE INDEX chunk_terms_by_file ON chunk_terms (store_file_no);
 CREATE INDEX chunk_terms_by_store ON chunk_terms (store_no);
 
+-- The words of a passage: those of its title and its headings count as its own.
+CREATE FUNCTION passage_terms(language regconfig, title text, headings text[], text text) RETURNS tsvector
+LANGUAGE sql STABLE
+RETURN to_tsvector(language, title || E'\n' || array_to_string(headings, E'\n') || E'\n' || text);
+
+CREATE FUNCTION length_of(terms tsvector) RETURNS bigint
+LANGUAGE sql IMMUTABLE
+RETURN (SELECT coalesce(sum(cardinality(w.positions)), 0) FROM unnest(terms) AS w);
+
+REVOKE ALL ON FUNCTION passage_terms, length_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION passage_terms, length_of TO fairlead_app;
+
 -- A word's entry in the inverted index carries its store, so that looking it up in one store reads no other's.
 -- The cost says: never compute this for a row when the index can answer.
 CREATE FUNCTION index_keys(store_no integer, terms tsvector) RETURNS text[]
