@@ -77,7 +77,6 @@ async def _find(
     rule = FusionRule(
         method=request.fusion,
         keyword_weight=request.keyword_weight if len(legs) == 2 else float("keyword" in legs),
-        ceiling=plan.ceiling,
         rrf_k=request.rrf_k,
         candidates=request.candidates,
     )
@@ -109,7 +108,11 @@ class _Statement:
             adapt(cursor)
             await cursor.execute(self._text().encode(), self._params())
             rows = await cursor.fetchall()
-        return [Evidence(no, keyword, vector) for no, keyword, vector, _ in rows], sum(near for *_, near in rows)
+        evidence = [
+            Evidence(no, keyword, vector, self.plan.ceilings.get(language, 0.0))
+            for no, keyword, language, vector, _ in rows
+        ]
+        return evidence, sum(near for *_, near in rows)
 
     def _text(self) -> str:
         tables: list[str] = []
@@ -141,10 +144,10 @@ class _Statement:
         )
 
     def _scores(self) -> str:
-        keyword, vector, near = "0::float8", "NULL::float8", "false"
+        keyword, vector, near = "0::float8, NULL", "NULL::float8", "false"
         join = ""
         if "keyword" in self.legs:
-            keyword = "coalesce(k.score, 0)"
+            keyword = "coalesce(k.score, 0), k.language"
             join = (
                 " LEFT JOIN keyword_scores(ARRAY(SELECT chunk_no FROM proposed), %(words)s, %(weights)s,"
                 " %(k_fixed)s, %(k_per_word)s) AS k ON k.chunk_no = p.chunk_no"

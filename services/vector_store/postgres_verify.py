@@ -22,7 +22,8 @@ WITH s AS MATERIALIZED (
     SELECT s.tenant, coalesce(e.dimension, 0) AS dimension
     FROM stores AS s LEFT JOIN embedding_spaces AS e ON e.no = s.space_no WHERE s.no = %(store)s),
 f AS MATERIALIZED (SELECT * FROM store_files WHERE store_no = %(store)s),
-c AS MATERIALIZED (SELECT no, store_file_no, tenant, octet_length(text) AS bytes FROM chunks WHERE store_no = %(store)s),
+c AS MATERIALIZED (
+    SELECT no, store_file_no, tenant, octet_length(text) AS bytes FROM chunks WHERE store_no = %(store)s),
 w AS MATERIALIZED (SELECT * FROM chunk_terms WHERE store_no = %(store)s),
 v AS MATERIALIZED ({vectors}),
 terms AS (SELECT t.lexeme COLLATE "C" AS term, count(*) AS chunks FROM w, unnest(w.terms) AS t GROUP BY 1),

@@ -69,8 +69,8 @@ class SearchPlan:
     allowed: Allowed | None
     words: tuple[Word, ...]
     """Those that occur in the stores, rarest first."""
-    ceiling: float
-    """The highest keyword score that a passage could have, words that occur nowhere included."""
+    ceilings: Mapping[str, float]
+    """By language, the highest keyword score that a passage could have, words that occur nowhere included."""
     k_fixed: float
     k_per_word: float
     """BM25's k for a passage: k_fixed + k_per_word * its length."""
@@ -110,7 +110,7 @@ async def plan_search(conn: AsyncConnection[Any], scope: Scope, request: SearchR
         chunks=chunks,
         allowed=await _allowed(conn, scope, request, numbers) if must_choose else None,
         words=tuple(word for word in words if word.chunks)[:MAX_WORDS],
-        ceiling=sum(sorted((word.weight for word in words), reverse=True)[:MAX_WORDS]),
+        ceilings=_ceilings(words, facts["languages"] or {}),
         k_fixed=BM25_K1 * (1 - BM25_B),
         k_per_word=BM25_K1 * BM25_B / average,
         snapshot=facts["revisions"] or "",
@@ -129,6 +129,15 @@ async def _allowed(
     row = await fetch_one(conn, _COUNT_ALLOWED.format(allowed=sql), params)
     assert row is not None
     return Allowed(row["chunks"], sql, params)
+
+
+def _ceilings(words: Sequence[Word], languages: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """Only the words as a language writes them can occur in its passages: `harbours` is `harbour` in English alone."""
+    weights = {word.term: word.weight for word in words}
+    return {
+        language: sum(sorted((weights[term] for term in terms), reverse=True)[:MAX_WORDS])
+        for language, terms in languages.items()
+    }
 
 
 def _weight(containing: int, chunks: int) -> float:
