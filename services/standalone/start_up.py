@@ -101,6 +101,8 @@ class StartUp:
         self._display.ready("documents", time.monotonic() - began, found.summary())
         for reason in found.reasons:
             self._display.line(f"      left out: {reason}", style="yellow")
+        if not found.completed and not found.left_out:
+            self._display.line(f"      nothing to answer from yet: put {documents.KINDS} files there", style="yellow")
         return found
 
     async def _serve(
