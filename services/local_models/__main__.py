@@ -1,12 +1,13 @@
-"""`python -m local_models`."""
+"""`python -m local_models` serves the local models; what it needs is in its settings."""
 
 import sys
 
 from local_models.main import run
+from local_models.settings import LocalModelsSettings
 from local_models.weights import WeightsError
 
 try:
-    run()
+    run(LocalModelsSettings())
 except (WeightsError, ValueError) as error:
-    sys.stderr.write(f"{error}\n")
-    raise SystemExit(1) from None
+    sys.stderr.write(f"local-models cannot start: {error}\n")
+    sys.exit(2)

@@ -1,33 +1,30 @@
-"""The extractive answer: the sentences of the passages that are nearest to the question, quoted word by word."""
+"""The extractive answer: the sentences of the passages that fit the question best, quoted word by word."""
 
-import math
+import asyncio
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from local_models.encoder import sentence_vector
-from local_models.models import Models
-from local_models.passages import Prompt
+from common.key_file import Lane
+from local_models.passages import Passage
+from local_models.prompt import Prompt
+from local_models.reader import Reader, Reading
+from local_models.relevance import relevance
 from local_models.sentences import pieces
 
+# The orchestrator's prompt asks real models for the same words, and knows an answer by them.
 NO_ANSWER = "The documents do not answer this question."
 MOST_SENTENCES = 3
-MOST_PIECES = 400
-MEANING_SHARE = 0.7
-# Below this score the best sentence says nothing about the question.
-THRESHOLD = 0.42
-# A further sentence is quoted when it is nearly as near as the best, and says something else.
-NEAR_BEST = 0.85
-SAME = 0.92
+# Below this relevance the best sentence says nothing about the question: 97 % of the answerable ones are above it
+# (tests/load/calibrate_relevance.py).
+THRESHOLD = 0.5
+# A further sentence is quoted when it fits nearly as well as the best, and says something else.
+NEAR_BEST = 0.92
+SAME_WORDS = 0.7
 SHORTEST_CHARS = 12
 _WORD = re.compile(r"\w+")
-_COMMON = frozenset(
-    "a an and are as at be by can do does for from has have how if in is it its many much of on or that the their "
-    "there this to was what when where which who why will with you".split()
-)
 
 
 @dataclass(frozen=True)
@@ -41,48 +38,63 @@ class Quote:
         return f"{self.text} [{self.mark}]"
 
 
-async def quotes(models: Models, prompt: Prompt) -> list[Quote]:
-    """At most three quotes, in the order of the passages; none when nothing fits."""
-    found = [
-        Quote(" ".join(passage.text[piece.start : piece.end].split()), passage.mark)
-        for passage in prompt.passages
-        for piece in pieces(passage.text)
-        if piece.kind != "heading" and piece.end - piece.start >= SHORTEST_CHARS
-    ][:MOST_PIECES]
-    if not found or not prompt.question:
+@dataclass(frozen=True)
+class Candidate:
+    """A sentence that could be quoted."""
+
+    quote: Quote
+    source: int
+    """Which passage it is from, counted from 0."""
+    relevance: float
+
+
+async def quotes(reader: Reader, prompt: Prompt, lane: Lane) -> list[Quote]:
+    """At most three quotes, those of the best passage first; none when nothing fits."""
+    if not prompt.question or not prompt.sources:
         return []
-    texts = [prompt.question, *(quote.text for quote in found)]
-    ids = await models.ids(texts)
-    vectors = np.stack(await models.scheduler.run(models.comparer, ids, sentence_vector, "interactive"))
-    meaning = vectors[1:] @ vectors[0]
-    scores = MEANING_SHARE * meaning + (1 - MEANING_SHARE) * _shared_words(prompt.question, [q.text for q in found])
-    return _chosen(found, scores, vectors[1:])
+    reading = await reader.read(prompt.question, [source.text for source in prompt.sources], lane)
+    return chosen(await asyncio.to_thread(candidates, prompt, reading))
 
 
-def _chosen(found: Sequence[Quote], scores: np.ndarray, vectors: np.ndarray) -> list[Quote]:
-    best = float(scores.max())
+def candidates(prompt: Prompt, reading: Reading) -> list[Candidate]:
+    """Every sentence of every passage with its relevance, in their order."""
+    found: list[Candidate] = []
+    for place, (source, passage) in enumerate(zip(prompt.sources, reading.passages, strict=True)):
+        for text, rows in _sentences(source.text, passage):
+            found.append(Candidate(Quote(text, source.mark), place, relevance(reading.question, passage, rows)))
+    return found
+
+
+def chosen(found: Sequence[Candidate]) -> list[Quote]:
+    """The quotes that make the answer, best passage first and within it in the order of its text."""
+    best = max((candidate.relevance for candidate in found), default=0.0)
     if best < THRESHOLD:
         return []
-    chosen: list[int] = []
-    for place in np.argsort(-scores, kind="stable"):
-        if len(chosen) == MOST_SENTENCES or scores[place] < NEAR_BEST * best:
+    kept: list[int] = []
+    for place in sorted(range(len(found)), key=lambda place: -found[place].relevance):
+        if len(kept) == MOST_SENTENCES or found[place].relevance < NEAR_BEST * best:
             break
-        if all(float(vectors[place] @ vectors[other]) < SAME for other in chosen):
-            chosen.append(int(place))
-    return [found[place] for place in sorted(chosen)]
+        if not any(_same(found[place].quote.text, found[other].quote.text) for other in kept):
+            kept.append(place)
+    sources = list(dict.fromkeys(found[place].source for place in kept))
+    return [found[place].quote for place in sorted(kept, key=lambda place: (sources.index(found[place].source), place))]
 
 
-def _shared_words(question: str, texts: Sequence[str]) -> np.ndarray:
-    """For each text the share of the question's words in it, rare ones counting more (idf over these texts)."""
-    asked = {word for word in _words(question) if word not in _COMMON}
-    each = [_words(text) for text in texts]
-    counts = Counter(word for words in each for word in words & asked)
-    weight = {word: math.log(1 + len(texts) / (1 + counts[word])) for word in asked}
-    total = sum(weight.values())
-    if not total:
-        return np.zeros(len(texts))
-    return np.array([sum(weight[word] for word in words & asked) / total for words in each])
+def _sentences(text: str, passage: Passage) -> Iterator[tuple[str, np.ndarray]]:
+    """What can be quoted, and the tokens that speak for it: its own and those of the heading above it."""
+    starts, ends = passage.places[:, 0], passage.places[:, 1]
+    heading = np.empty(0, dtype=np.intp)
+    for piece in pieces(text):
+        rows = np.flatnonzero((starts >= piece.start) & (ends <= piece.end))
+        if piece.kind == "heading":
+            heading = rows
+        elif piece.end - piece.start >= SHORTEST_CHARS and len(rows):
+            quoted = text[piece.start : piece.end]
+            # Wrapped lines are one sentence; the lines of code are not.
+            quoted = quoted if piece.kind == "code" else " ".join(quoted.split())
+            yield quoted, np.concatenate([heading, rows])
 
 
-def _words(text: str) -> set[str]:
-    return {word.casefold() for word in _WORD.findall(text)}
+def _same(text: str, other: str) -> bool:
+    words, others = set(_WORD.findall(text.casefold())), set(_WORD.findall(other.casefold()))
+    return len(words & others) >= SAME_WORDS * max(1, len(words | others))

@@ -42,7 +42,7 @@ class Models:
         weights = find_weights(folder)
         workers = cores + 1  # the scheduler's threads
         return cls(
-            Tokens(weights.tokenizer()),
+            Tokens(weights.tokenizer(), weights.tokenizer()),
             Encoder(weights.encoder(workers=workers, compute_type="float32"), "float32"),
             Encoder(weights.encoder(workers=workers, compute_type="int8"), "int8"),
             cores,

@@ -52,16 +52,17 @@ _CODE = re.compile(
 _END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’)）]*")
 _LINE = re.compile(r"[^\n]+")
 _OPENERS = "\"'“‘«„(["
-_ABBREVIATIONS = frozenset(
-    "adj al alt approx apr art aug ave bd bros bzgl "
-    "bzw ca capt cf ch chap co col corp dec dept dr ed eds eq eqs ff fig "
-    "figs feb gen gov hon hr hrsg inc incl jan jr jul jun lt ltd max mar mio mr mrs ms min mme mlle no nos nov nr oct "
-    "op p para pp prof pt ref refs rep rev sec sen sep sept sgt sr st str tab tel univ usw vgl vol vols vs z.b d.h u.a "
-    "e.g i.e a.k.a".split()
-)
+_ABBREVIATED = """
+    adj al alt approx apr art aug ave bd bros bzgl bzw ca capt cf ch chap co col corp dec dept dr ed eds eq eqs
+    ff fig figs feb gen gov hon hr hrsg inc incl jan jr jul jun lt ltd max mar mio mr mrs ms min mme mlle no nos
+    nov nr oct op p para pp prof pt ref refs rep rev sec sen sep sept sgt sr st str tab tel univ usw vgl vol
+    vols vs z.b d.h u.a e.g i.e a.k.a
+"""
+_ABBREVIATIONS = frozenset(_ABBREVIATED.split())
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)+")
 # After an abbreviation like "U.S." only a word that often begins a sentence begins one.
-_STARTERS = frozenset("a an and at but for he however if in it on she that the these they this those we when".split())
+_STARTING = "a an and at but for he however if in it on she that the these they this those we when"
+_STARTERS = frozenset(_STARTING.split())
 
 
 def pieces(passage: str) -> list[Piece]:

@@ -39,6 +39,7 @@ class Bench:
     chunks: PostgresChunkStore
     objects: Objects
     tunables: dict[str, Any] = field(default_factory=dict[str, Any])
+    store_name: str = "default"
     drain_s: int = 10
     port: int = field(default_factory=free_port)
     workers: list["subprocess.Popen[bytes]"] = field(default_factory=list["subprocess.Popen[bytes]"])
@@ -62,7 +63,7 @@ class Bench:
     def configure(self, *, source: bool = True, **tunables: Any) -> None:
         """Write the worker's tunables; a running one takes them up."""
         self.tunables |= tunables
-        sources = [{"kind": "folder", "path": str(self.folder), "store": "default"}] if source else []
+        sources = [{"kind": "folder", "path": str(self.folder), "store": self.store_name}] if source else []
         text = yaml.safe_dump({"sync_interval_s": 1, "sources": sources, **self.tunables})
         temporary = self.work / "ingestion.yaml.new"
         temporary.write_text(text, encoding="utf-8")
@@ -135,7 +136,7 @@ class Bench:
             raise AssertionError(f"it did not happen; the worker said:\n{self.log()}") from None
 
     async def store(self) -> Store | None:
-        found = await self.catalog.find_stores(SCOPE, ["default"])
+        found = await self.catalog.find_stores(SCOPE, [self.store_name])
         return found[0] if found else None
 
     async def files(self) -> dict[str, StoreFile]:
