@@ -19,10 +19,12 @@ from standalone.settings import StandaloneSettings
 # Open answers get this long at the end; a person who pressed Ctrl-C waits for them.
 DRAIN_S = 5
 STOP_TIMEOUT_S = DRAIN_S + 5.0
-# Says itself what the platform is for; nothing here should call home.
+# Nothing here calls home.
 QUIET_MLFLOW: Mapping[str, str] = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
+    # With each kind of model in a trace MLflow would fetch a price list from GitHub; empty: it takes its bundled one.
+    "MLFLOW_MODEL_CATALOG_URI": "",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }

@@ -12,6 +12,7 @@ from standalone.errors import StartRefused
 STORE = "default"
 POLL_S = 0.2
 SHOWN_FAILURES = 5
+KINDS = ".txt, .md, .html, .pdf or .docx"
 # A folder that cannot be read is looked at again and again; the start does not wait for that.
 LOOKED_THROUGH = ("ok", "failed")
 NO_FILES = {"completed": 0, "failed": 0, "in_progress": 0, "total": 0}
@@ -23,14 +24,16 @@ class Found:
 
     store: str | None
     completed: int
-    failed: int
+    left_out: int = 0
+    other_kinds: int = 0
     reasons: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """In a few words."""
-        return f"{self.completed} file{'' if self.completed == 1 else 's'}" + (
-            f", {self.failed} left out" if self.failed else ""
-        )
+        parts = [f"{self.completed} file{'' if self.completed == 1 else 's'}"]
+        parts += [f"{self.left_out} left out"] if self.left_out else []
+        parts += [f"{self.other_kinds} of other kinds or outside the folder"] if self.other_kinds else []
+        return ", ".join(parts)
 
 
 async def indexed(components: Components, progress: Callable[[str, int, int], None]) -> Found:
@@ -43,11 +46,28 @@ async def indexed(components: Components, progress: Callable[[str, int, int], No
         counts = store["file_counts"] if store else NO_FILES
         progress("indexing documents", counts["total"] - counts["in_progress"], counts["total"])
         if counts["in_progress"] == 0 and all(source["state"] in LOOKED_THROUGH for source in sources):
-            reasons = [f"{source['path']}: {source['error']}" for source in sources if source["error"]]
-            if store and counts["failed"]:
-                reasons += await api.failures(store["id"])
-            return Found(store["id"] if store else None, counts["completed"], counts["failed"], tuple(reasons))
+            return await _found(api, sources, store, counts)
         await asyncio.sleep(POLL_S)
+
+
+async def _found(
+    api: "_Api", sources: list[dict[str, Any]], store: dict[str, Any] | None, counts: dict[str, int]
+) -> Found:
+    unreadable = [entry for source in sources for entry in source["unreadable"]]
+    reasons = [f"{entry['path']}: {entry['message']}" for entry in unreadable[:SHOWN_FAILURES]]
+    if store and counts["failed"]:
+        reasons += await api.failures(store["id"])
+    left_out = counts["failed"] + len(unreadable)
+    if left_out > len(reasons):
+        reasons.append(f"and {left_out - len(reasons)} more")
+    reasons = [f"{source['path']}: {source['error']}" for source in sources if source["error"]] + reasons
+    return Found(
+        store["id"] if store else None,
+        counts["completed"],
+        left_out,
+        sum(source["counts"]["skipped"] for source in sources),
+        tuple(reasons),
+    )
 
 
 class _Api:

@@ -109,7 +109,11 @@ class Child:
     def report(self, what: str) -> str:
         """A sentence about it, the reason if one is plain, and the last lines of its log."""
         lines = logs.last_lines(self.log)
-        reason = ": the disk is full" if self._disk_full(lines) else ""
+        reason = ""
+        if self._disk_full(lines):
+            reason = ": the disk is full"
+        elif any("address already in use" in line.lower() for line in lines):
+            reason = ": another program took its port meanwhile (a second Fairlead?)"
         shown = "".join(f"\n    {line}" for line in lines) or " nothing"
         return f"{self.command.name} {what}{reason}. The last lines of {self.log}:{shown}"
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, HttpUrl, TypeAdapter, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from standalone.errors import StartRefused
@@ -37,9 +37,9 @@ class StandaloneSettings(BaseSettings):
             raise StartRefused("MODEL_URL needs MODEL as well: the model's name at that endpoint, such as MODEL=gpt-4o")
         if self.model_url is None and (self.model or self.model_key_file):
             raise StartRefused("MODEL and MODEL_KEY_FILE say nothing without MODEL_URL, the endpoint's base URL")
-        if self.model_url not in (None, OFF) and not self.model_url.startswith(("http://", "https://")):
+        if self.model_url not in (None, OFF) and not _is_url(self.model_url):
             raise StartRefused(
-                f"MODEL_URL={self.model_url} is no URL: it begins with http:// or https:// (or is `off`)"
+                f"MODEL_URL={self.model_url} is no URL: it looks like https://api.openai.com/v1 (or is `off`)"
             )
         if self.model_key_file is not None and not _readable(self.model_key_file):
             raise StartRefused(
@@ -60,6 +60,15 @@ class StandaloneSettings(BaseSettings):
         if self.tracing == "on":
             fields.append("mlflow")
         return {f"{name}_port".upper(): getattr(self, f"{name}_port") for name in fields}
+
+
+def _is_url(text: str) -> bool:
+    """Whether the pool would take it: what it refuses must not get into its file, which later starts read again."""
+    try:
+        TypeAdapter(HttpUrl).validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def _readable(path: Path) -> bool:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from standalone import databases, documents, experiment, loopback, postgres
+from standalone import databases, documents, experiment, loopback, model_check, postgres
 from standalone.components import Components
 from standalone.display import Display
 from standalone.errors import StartRefused
@@ -54,7 +54,10 @@ class StartUp:
                 known = await traced
             await self._serve(parts.orchestrator(known), ports.orchestrator_port)
             await indexing
-            self._usable(await self._documents(), traced is None or traced.done())
+            found = await self._documents()
+            if model_check.wanted(ports):
+                await self._model()
+            self._usable(found, traced is None or traced.done())
 
     async def _postgres(self) -> None:
         data = self._components.postgres_data
@@ -101,7 +104,21 @@ class StartUp:
         self._display.ready("documents", time.monotonic() - began, found.summary())
         for reason in found.reasons:
             self._display.line(f"      left out: {reason}", style="yellow")
+        if not found.completed and not found.left_out:
+            self._display.line(f"      nothing to answer from yet: put {documents.KINDS} files there", style="yellow")
         return found
+
+    async def _model(self) -> None:
+        began = time.monotonic()
+        with self._awaiting("model"):
+            problem = await model_check.problem(self._components)
+        if problem is None:
+            self._display.ready("model", time.monotonic() - began, f"{self._settings.model} answers")
+        else:
+            self._display.line(
+                f"  ! {self._settings.model} at {self._settings.model_url} does not answer ({problem})", style="yellow"
+            )
+            self._display.line("    Until it does, the offline model answers where it can.", style="yellow")
 
     async def _serve(
         self, command: Command, port: int, path: str = "/readyz", timeout_s: float = READY_TIMEOUT_S
