@@ -17,7 +17,7 @@ from local_models.sentences import pieces
 # The orchestrator's prompt asks real models for the same words, and knows an answer by them.
 NO_ANSWER = "The documents do not answer this question."
 MOST_SENTENCES = 3
-# Below this relevance the best sentence says nothing about the question: 97 % of the answerable ones are above it
+# Below this relevance the best sentence says nothing about the question: about 96 % of the answerable ones are above it
 # (tests/load/calibrate_relevance.py).
 THRESHOLD = 0.5
 # A further sentence is quoted when it fits nearly as well as the best, and says something else.
