@@ -38,7 +38,7 @@ OFF_TOPIC = 100
 CACHE_BYTES = 512 * 1024 * 1024
 K1, B = 1.5, 0.75
 # The answer threshold is the highest that still answers this share of the answerable questions.
-ANSWERED = 0.97
+ANSWERED = 0.96
 WORD_SHARES = (0.0, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0)
 _WORD = re.compile(r"\w+")
 

@@ -49,14 +49,12 @@ async def embedded(http: httpx.AsyncClient, texts: list[str]) -> NDArray[np.floa
 @pytest.fixture(scope="module")
 async def library(address: str) -> AsyncIterator[Library]:
     tokenizer = find_weights().folder / TOKENIZER_FILE
+    tokens = Tokens(tokenizer)
     options = ChunkOptions(size=256, overlap=0, window=256)
-    found = [
-        (path.name, passage)
-        for path in sorted(SAMPLES.iterdir())
-        for passage in prepare(
-            Request(str(path), path.name, str(tokenizer), options, LIMIT, LIMIT), Tokens(tokenizer)
-        ).passages
+    requests = [
+        Request(str(path), path.name, str(tokenizer), options, LIMIT, LIMIT) for path in sorted(SAMPLES.iterdir())
     ]
+    found = [(request.filename, passage) for request in requests for passage in prepare(request, tokens).passages]
     async with httpx.AsyncClient(base_url=f"{address}/v1", timeout=60) as http:
         vectors = await embedded(http, [passage.windows[0] for _, passage in found])
         yield Library(http, [(name, passage.text) for name, passage in found], vectors)
