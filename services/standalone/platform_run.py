@@ -65,6 +65,8 @@ async def _supervised(components: Components, display: Display, lock: int) -> in
             stopped.cancel()
             await asyncio.gather(starting, stopped, return_exceptions=True)
             display.clear()
+        if stop.is_set():
+            display.line()  # a terminal has put ^C at the begin of the line
         if failure is not None:
             display.line(f"\n{failure}\n", style="red")
     display.line("  stopped" if failure is None else "  everything else is stopped")
