@@ -39,7 +39,7 @@ def test_a_wrong_password_is_refused(postgres_server: PostgresServer) -> None:
 
 
 def test_committed_data_survives_kill_9(data: DataFolder, tmp_path: Path) -> None:
-    data.initialise()
+    data.initialise(durable=False)
     with (
         running(data, tmp_path / "log") as server,
         psycopg.connect(data.url("postgres"), autocommit=True) as connection,
