@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -46,17 +46,29 @@ def retrieval_command(
     except CollectionError as error:
         raise typer.BadParameter(str(error), param_hint="--data") from None
     rows: list[Row] = []
+    Console().print(retrieval.HEADER, markup=False, soft_wrap=True)
+    try:
+        for row in measured(collections, mode, cache):
+            # At once: what was measured is not lost if a later collection fails.
+            rows.append(row)
+            Console().print(retrieval.line(row), markup=False, soft_wrap=True)
+            if out is not None:
+                out.write_text(retrieval.as_json(rows) + "\n", encoding="utf-8")
+    except platform.NotStarted as error:
+        Console(stderr=True).print(str(error), markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+def measured(collections: Sequence[Collection], mode: str, cache: Path) -> Iterator[Row]:
+    """One row a collection, mode and method. Raises NotStarted."""
     with tempfile.TemporaryDirectory(prefix="fairlead-evaluation-") as temporary:
         folder = Path(temporary)
         with platform.service("local_models", folder, {}) as models_url:
             for each in collections:
                 if mode != "shipped":
-                    rows += asyncio.run(whole_documents(each, f"{models_url}/v1", folder, cache))
+                    yield from asyncio.run(whole_documents(each, f"{models_url}/v1", folder, cache))
                 if mode != "whole":
-                    rows += asyncio.run(shipped.chunked(each, f"{models_url}/v1", folder, cache))
-    Console().print(retrieval.table(rows), markup=False, soft_wrap=True)
-    if out is not None:
-        out.write_text(retrieval.as_json(rows) + "\n", encoding="utf-8")
+                    yield from asyncio.run(shipped.chunked(each, f"{models_url}/v1", folder, cache))
 
 
 async def whole_documents(each: Collection, models_url: str, folder: Path, cache: Path) -> list[Row]:

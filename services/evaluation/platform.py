@@ -34,6 +34,7 @@ class Database:
 @contextmanager
 def temporary_database(folder: Path) -> Generator[Database]:
     """A server with one migrated database under `folder`, gone with the context."""
+    folder.mkdir(parents=True, exist_ok=True)
     data = DataFolder(folder / "postgres", free_port(), new_password(), {"fsync": "off", "shared_buffers": "512MB"})
     data.initialise(durable=False)
     roles = Roles(*(Role(name, new_password()) for name in ("fairlead_owner", "fairlead_app", "mlflow")))

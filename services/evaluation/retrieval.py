@@ -14,6 +14,9 @@ from vector_store.catalog import Catalog
 from vector_store.engine import ChunkStore
 from vector_store.models import Chunk, EmbeddingSpace, Hit, Scope, SearchRequest
 
+HEADER = """\
+| collection | mode | method | nDCG@10 | recall@10 | MRR@10 | search p50 |
+|---|---|---|---|---|---|---|"""
 SCOPE = Scope("default", None)
 # Several passages of one document may be found; this many are asked for, so that ten documents remain.
 PASSAGES = 50
@@ -96,18 +99,12 @@ def document_name(filename: str) -> str:
     return filename.rpartition("/")[2].removesuffix(".txt")
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The report as a Markdown table."""
-    lines = [
-        "| collection | mode | method | nDCG@10 | recall@10 | MRR@10 | search p50 |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    lines += [
+def line(row: Row) -> str:
+    """A row of the report's Markdown table."""
+    return (
         f"| {row.collection} | {row.mode} | {row.method} | {row.quality.ndcg:.4f} | {row.quality.recall:.4f} "
         f"| {row.quality.mrr:.4f} | {row.median_ms:.1f} ms |"
-        for row in rows
-    ]
-    return "\n".join(lines)
+    )
 
 
 def as_json(rows: Sequence[Row]) -> str:

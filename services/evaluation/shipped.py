@@ -65,8 +65,12 @@ async def ingested(catalog: Catalog, each: Collection) -> str:
             stores = await catalog.find_stores(SCOPE, [each.name])
             counts = stores[0].file_counts if stores else None
             now = counts.completed + counts.failed if counts else 0
-            if counts and counts.failed:
-                raise platform.NotStarted(f"{counts.failed} documents of {each.name} could not be ingested")
+            if stores and counts and counts.failed:
+                first = (await catalog.list_store_files(SCOPE, stores[0].id, status="failed", order="asc")).data[0]
+                reason = first.last_error.message if first.last_error else "no reason given"
+                raise platform.NotStarted(
+                    f"{counts.failed} documents of {each.name} could not be ingested; {first.filename}: {reason}"
+                )
             if stores and now >= total:
                 return stores[0].id
             still_since = 0.0 if now > done else still_since + LOOK_EVERY_S

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from common.logs import get_logger
 from common.pool_client import PoolClient, PoolRejected
 from ingestion import metrics
 from ingestion.chunk import ChunkOptions
-from ingestion.embed import Vectors, embed
+from ingestion.embed import BatchSize, Vectors, embed
 from ingestion.failures import FileFailure, Reason, too_large
 from ingestion.prepare import Prepared, Request
 from ingestion.sandbox import Limits, Sandbox
@@ -47,6 +47,7 @@ class Ingestor:
     objects: Objects
     pool: PoolClient
     sandbox: Sandbox
+    batch_size: BatchSize = field(default_factory=BatchSize)
 
     async def ingest(self, tenant: str, store_id: str, file_id: str) -> Result:
         """Bring the index to what the file is now. Safe to repeat, and to break off, at any point.
@@ -120,7 +121,7 @@ class Ingestor:
     async def _embed(self, prepared: Prepared, tunables: IngestionTunables) -> list[Vectors]:
         try:
             with _timed("embed"):
-                return await embed(self.pool, prepared, tunables.embedding)
+                return await embed(self.pool, prepared, tunables.embedding, self.batch_size)
         except PoolRejected as error:
             message = f"The embedding model refused the text: {error}"
             raise FileFailure(Reason.REJECTED, message) from None

@@ -8,6 +8,7 @@ RETRIES = counter("ingest_retries_total", "Jobs put back into the queue, by caus
 CHUNKS = counter("ingest_chunks_total", "Passages written to the index")
 REMOVED = counter("ingest_removed_characters_total", "Characters that normalisation took out of texts", ["kind"])
 EMBED_WAITS = counter("ingest_embed_waits_total", "Waits for a pool that was down or limited us")
+EMBED_BATCH = gauge("ingest_embed_batch_texts", "Texts in one request to the pool, as many as it answers in time")
 STEP_SECONDS = histogram("ingest_step_seconds", "Time of one file in each step", ["step"])
 QUEUE = gauge("ingest_queue_jobs", "Jobs in the queue, by state", ["state"])
 RESCUED = counter("ingest_rescued_jobs_total", "Jobs taken over from a worker that fell silent")

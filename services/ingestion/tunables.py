@@ -95,7 +95,7 @@ class EmbeddingTunables(Tunables):
         default=64,
         ge=1,
         le=2048,
-        description="Texts in one request to the pool.",
+        description="Texts in one request to the pool, at most; fewer while it cannot answer so many in time.",
         json_schema_extra=_change("live", "texts"),
     )
     patience_s: float = Field(

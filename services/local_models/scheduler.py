@@ -168,7 +168,11 @@ class Scheduler:
         return None
 
     def _take(self, queue: deque[_Job], *, question: bool) -> _Slice:
-        """The longest texts of the first request, then of those behind it, as long as the slice has room."""
+        """The longest texts of the first request, then of those behind it, as long as the slice has room.
+
+        People take turns. Batches end one after the other: side by side all of them would end late, and on a slow
+        machine none before its deadline.
+        """
         encoder = queue[0].encoder
         parts: list[tuple[_Job, int]] = []
         longest = 0
@@ -177,7 +181,8 @@ class Scheduler:
             while job.pending:
                 length = max(longest, len(job.sequences[job.pending[-1]]))
                 if parts and length * (len(parts) + 1) > SLICE_TOKENS:
-                    queue.rotate(-1)  # the next slice begins with another request
+                    if queue is not self._batch:
+                        queue.rotate(-1)  # the next slice begins with another request
                     return _Slice(encoder, parts, question)
                 longest = length
                 place = job.pending.pop()

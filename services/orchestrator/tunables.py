@@ -6,6 +6,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from common.live_config import Tunables
 from orchestrator.pipeline import prompt
+from vector_store.models import DEFAULT_KEYWORD_WEIGHT
 
 Change = Literal["live", "reevaluate", "reembed"]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
@@ -51,7 +52,7 @@ class OrchestratorTunables(Tunables):
         json_schema_extra=_change("reevaluate"),
     )
     keyword_weight: float = Field(
-        default=0.4,
+        default=DEFAULT_KEYWORD_WEIGHT,
         ge=0,
         le=1,
         allow_inf_nan=False,

@@ -17,6 +17,8 @@ from vector_store.migrations import migrate
 READY_TIMEOUT_S = 120.0
 # The first time, schemas are made table by table, which a slow disk makes slow.
 FIRST_TIME_TIMEOUT_S = 300.0
+# When indexing takes longer than this, it is said that one need not wait for it.
+MANY_DOCUMENTS_S = 6.0
 
 
 class StartUp:
@@ -101,14 +103,24 @@ class StartUp:
 
     async def _documents(self) -> documents.Found:
         began = time.monotonic()
-        with self._awaiting("documents"):
-            found = await documents.indexed(self._components, self._display.documents)
+        patience = asyncio.create_task(self._ask_already())
+        try:
+            with self._awaiting("documents"):
+                found = await documents.indexed(self._components, self._display.documents)
+        finally:
+            patience.cancel()
         self._display.ready("documents", time.monotonic() - began, found.summary())
         for reason in found.reasons:
             self._display.line(f"      left out: {reason}", style="yellow")
         if not found.completed and not found.left_out:
             self._display.line(f"      nothing to answer from yet: put {documents.KINDS} files there", style="yellow")
         return found
+
+    async def _ask_already(self) -> None:
+        """Many documents take minutes; nobody needs to wait for the last one."""
+        await asyncio.sleep(MANY_DOCUMENTS_S)
+        address = f"http://127.0.0.1:{self._settings.orchestrator_port}/"
+        self._display.line(f"    what is indexed so far can be asked already: {address}")
 
     async def _model(self) -> None:
         began = time.monotonic()

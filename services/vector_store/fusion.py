@@ -27,6 +27,8 @@ class Evidence:
     chunk_no: int
     keyword: float
     vector: float | None
+    ceiling: float
+    """The highest keyword score that a passage in its language could have for the query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,10 @@ class Fused:
 
 @dataclass(frozen=True, slots=True)
 class FusionRule:
-    """`keyword_weight` is 0 or 1 where one leg alone was asked; `ceiling` is the highest keyword score possible."""
+    """`keyword_weight` is 0 or 1 where one leg alone was asked."""
 
     method: Fusion
     keyword_weight: float
-    ceiling: float
     rrf_k: int
     candidates: int
 
@@ -70,7 +71,7 @@ def fuse(evidence: Sequence[Evidence], rule: FusionRule) -> list[Fused]:
 def calibrated(evidence: Evidence, rule: FusionRule) -> float:
     """How likely the passage is to answer, in [0, 1], from its own two scores alone."""
     weight = rule.keyword_weight
-    keyword = min(evidence.keyword / rule.ceiling, 1.0) if rule.ceiling > 0 else 0.0
+    keyword = min(evidence.keyword / evidence.ceiling, 1.0) if evidence.ceiling > 0 else 0.0
     vector = max(evidence.vector or 0.0, 0.0)
     fused = weight * keyword + (1 - weight) * vector
     midpoint = weight * KEYWORD_MIDPOINT + (1 - weight) * VECTOR_MIDPOINT

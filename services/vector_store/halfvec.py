@@ -12,6 +12,8 @@ from psycopg.pq import Format
 from vector_store.errors import InvalidError
 from vector_store.models import Vectors
 
+BYTES_PER_NUMBER = 2
+
 
 class HalfVector(bytes):
     """pgvector's wire format of a halfvec: dimension, a reserved word, then the numbers, all big-endian."""

@@ -35,11 +35,7 @@ async def migrate(owner_url: str, migrations: Sequence[Migration] | None = None)
     person who runs it.
     """
     wanted = own_migrations() if migrations is None else list(migrations)
-    try:
-        conn = await psycopg.AsyncConnection.connect(owner_url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
-    except psycopg.OperationalError as error:
-        raise SchemaError(f"The database cannot be reached: {str(error).strip()}") from error
-    async with conn:
+    async with await connect(owner_url) as conn:
         await _take_turn(conn)
         await _check_server(conn)
         await conn.execute(_HISTORY)
@@ -52,6 +48,25 @@ async def migrate(owner_url: str, migrations: Sequence[Migration] | None = None)
             done.append(migration.name)
         await _grant_queue(conn)
     return done
+
+
+async def connect(owner_url: str) -> AsyncConnection[Any]:
+    """A connection for work over all tenants. Raises SchemaError."""
+    try:
+        return await psycopg.AsyncConnection.connect(owner_url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+    except psycopg.OperationalError as error:
+        raise SchemaError(f"The database cannot be reached: {str(error).strip()}") from error
+    except psycopg.ProgrammingError:
+        # The driver's own message repeats what it could not read, and that may be the password.
+        raise SchemaError("This is no URL of a database: postgresql://role:password@host:port/database") from None
+
+
+async def become_owner(conn: AsyncConnection[Any], what: str) -> None:
+    """From here on as the owner, whoever logged in. Raises SchemaError, beginning with `what`."""
+    try:
+        await conn.execute(SQL("SET ROLE {}").format(Identifier(OWNER)))
+    except (errors.InsufficientPrivilege, errors.InvalidParameterValue) as error:  # the latter: there is no such role
+        raise SchemaError(f"{what} run as {OWNER} or a member of it: give its URL.") from error
 
 
 async def schema_fits(pool: Pool, migrations: Sequence[Migration] | None = None) -> str | None:
@@ -103,10 +118,7 @@ async def _check_server(conn: AsyncConnection[Any]) -> None:
         raise SchemaError(
             f"The role {APPLICATION} passes row-level security: run ALTER ROLE {APPLICATION} NOSUPERUSER NOBYPASSRLS;"
         )
-    try:
-        await conn.execute(SQL("SET ROLE {}").format(SQL(OWNER)))
-    except errors.InsufficientPrivilege as error:
-        raise SchemaError(f"Migrations run as {OWNER} or a member of it: give its URL.") from error
+    await become_owner(conn, "Migrations")
     await _check_vector(conn)
     allowed = await _rows(conn, "SELECT has_schema_privilege('public', 'CREATE'), current_database()")
     if not allowed[0][0]:

@@ -19,6 +19,12 @@ Leg = Literal["keyword", "vector"]
 DEFAULT_LANGUAGE = "english"
 """Text search configuration of PostgreSQL used where nothing better is known about a text."""
 
+DEFAULT_CANDIDATES = 50
+DEFAULT_KEYWORD_WEIGHT = 0.5
+"""Both legs count alike: on scales of their own meaning neither collection nor language asks for another share."""
+DEFAULT_RRF_K = 60
+"""The constant of the paper that introduced it (Cormack and others, 2009)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -187,12 +193,12 @@ class SearchRequest:
     space: EmbeddingSpace | None = None
     """Space of `vector`; required with it, and refused if a store's vectors are of another."""
     top_k: int = 10
-    candidates: int = 50
+    candidates: int = DEFAULT_CANDIDATES
     """How many passages each leg proposes for fusion."""
     fusion: Fusion = "normalised"
-    keyword_weight: float = 0.5
+    keyword_weight: float = DEFAULT_KEYWORD_WEIGHT
     """Share of the keyword leg in normalised fusion (0 = vector only, 1 = keyword only)."""
-    rrf_k: int = 60
+    rrf_k: int = DEFAULT_RRF_K
     filters: Mapping[str, Any] | None = None
     """An OpenAI filter object over file attributes, as it came over the wire."""
     score_threshold: float = 0.0

@@ -57,9 +57,11 @@ class Objects:
 
     async def size(self, key: str) -> int:
         """Raises NotFoundError."""
+        # Not head_async: its thread lets go of the result after the answer is here, and aborts the process if that
+        # is about to end, as a command that only looks is.
         try:
             async with asyncio.timeout(OPERATION_TIMEOUT_S):
-                return int((await obstore.head_async(self._store, _checked(key)))["size"])
+                return int((await asyncio.to_thread(obstore.head, self._store, _checked(key)))["size"])
         except FileNotFoundError as error:
             raise NotFoundError("file content", key) from error
 

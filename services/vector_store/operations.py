@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import psycopg
 from psycopg import AsyncConnection, errors
 
 from vector_store.errors import NotFoundError, SchemaError
-from vector_store.migrations import CONNECT_TIMEOUT_S
+from vector_store.migrations import become_owner, connect
 from vector_store.models import Discrepancy
 from vector_store.objects import Objects
 from vector_store.postgres_verify import verify_store
@@ -81,11 +80,9 @@ async def _verify_bytes(objects: Objects, files: list[Row]) -> list[Discrepancy]
 
 @asynccontextmanager
 async def _owner(owner_url: str) -> AsyncIterator[AsyncConnection[Any]]:
-    try:
-        conn = await psycopg.AsyncConnection.connect(owner_url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
-    except psycopg.OperationalError as error:
-        raise SchemaError(f"The database cannot be reached: {str(error).strip()}") from error
-    async with conn:
+    async with await connect(owner_url) as conn:
+        # Another role would see no tenant's rows and find that nothing disagrees.
+        await become_owner(conn, "Operations over all tenants")
         try:
             yield conn
         except errors.UndefinedTable as error:

@@ -77,15 +77,15 @@ async def _find(
     rule = FusionRule(
         method=request.fusion,
         keyword_weight=request.keyword_weight if len(legs) == 2 else float("keyword" in legs),
-        ceiling=plan.ceiling,
         rrf_k=request.rrf_k,
         candidates=request.candidates,
     )
     statement = _Statement(plan, request, legs)
-    evidence = await statement.run(conn)
-    if statement.walks_graph and len(evidence) < min(request.top_k, plan.visible_chunks):
-        # The graph gave up before it had enough (few of its neighbours pass the filter): look at all of them.
-        evidence = await _Statement(plan, request, legs, exact=True).run(conn)
+    evidence, nearest = await statement.run(conn)
+    if statement.walks_graph and nearest < request.top_k:
+        # The graph gave up before it had enough (few of its neighbours pass the filter): look at all of them. What the
+        # keyword leg proposed does not count: a passage that only its vector can find would be lost unnoticed.
+        evidence, _ = await _Statement(plan, request, legs, exact=True).run(conn)
     return fuse(evidence, rule)
 
 
@@ -102,11 +102,17 @@ class _Statement:
     def walks_graph(self) -> bool:
         return "vector" in self.legs and not self.exact and self.plan.visible_chunks > EXACT_ROWS
 
-    async def run(self, conn: AsyncConnection[Any]) -> list[Evidence]:
+    async def run(self, conn: AsyncConnection[Any]) -> tuple[list[Evidence], int]:
+        """Every passage proposed with its scores, and how many of them the vector leg proposed."""
         async with conn.cursor() as cursor:
             adapt(cursor)
             await cursor.execute(self._text().encode(), self._params())
-            return [Evidence(no, keyword, vector) for no, keyword, vector in await cursor.fetchall()]
+            rows = await cursor.fetchall()
+        evidence = [
+            Evidence(no, keyword, vector, self.plan.ceilings.get(language, 0.0))
+            for no, keyword, language, vector, _ in rows
+        ]
+        return evidence, sum(near for *_, near in rows)
 
     def _text(self) -> str:
         tables: list[str] = []
@@ -138,10 +144,10 @@ class _Statement:
         )
 
     def _scores(self) -> str:
-        keyword, vector = "0::float8", "NULL::float8"
+        keyword, vector, near = "0::float8, NULL", "NULL::float8", "false"
         join = ""
         if "keyword" in self.legs:
-            keyword = "coalesce(k.score, 0)"
+            keyword = "coalesce(k.score, 0), k.language"
             join = (
                 " LEFT JOIN keyword_scores(ARRAY(SELECT chunk_no FROM proposed), %(words)s, %(weights)s,"
                 " %(k_fixed)s, %(k_per_word)s) AS k ON k.chunk_no = p.chunk_no"
@@ -151,7 +157,8 @@ class _Statement:
                 f"(SELECT -min(v.embedding <#> %(vector)b::halfvec) FROM vectors_{self.plan.space_no} AS v"  # noqa: S608
                 " WHERE v.chunk_no = p.chunk_no)"
             )
-        return f"SELECT p.chunk_no, {keyword}, {vector} FROM proposed AS p{join}"  # noqa: S608
+            near = "p.chunk_no IN (SELECT chunk_no FROM by_vector)"
+        return f"SELECT p.chunk_no, {keyword}, {vector}, {near} FROM proposed AS p{join}"  # noqa: S608
 
     def _params(self) -> dict[str, Any]:
         plan, request = self.plan, self.request

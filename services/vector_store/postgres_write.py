@@ -4,17 +4,16 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, errors
 
 from vector_store.errors import ConflictError, InvalidError, NotFoundError, SpaceMismatchError
 from vector_store.fields import storable
-from vector_store.halfvec import HalfVector, adapt, to_halfvec, unit_vectors
+from vector_store.halfvec import BYTES_PER_NUMBER, HalfVector, adapt, to_halfvec, unit_vectors
 from vector_store.models import Chunk, EmbeddingSpace, Scope
 from vector_store.tables import Row, fetch_one
 
 # Rows sent in one statement: bounds the memory of a very long file on both sides.
 BATCH_ROWS = 500
-BYTES_PER_NUMBER = 2
 
 # Locks in the order that every writer keeps: the store (against its deletion), then the file in it.
 _TARGET = """
@@ -33,15 +32,11 @@ FROM jsonb_to_recordset(%(chunks)s::jsonb) AS c (position integer, text text, ti
      page integer, page_end integer, tokens integer, metadata jsonb)
 RETURNING position, no
 """
-# The words of the title and the headings count as the passage's own.
 _INSERT_TERMS = """
 INSERT INTO chunk_terms (chunk_no, tenant, store_no, store_file_no, language, length, terms)
-SELECT c.no, c.tenant, c.store_no, c.store_file_no, %(language)s,
-       (SELECT coalesce(sum(cardinality(w.positions)), 0) FROM unnest(t.terms) AS w), t.terms
-FROM chunks AS c CROSS JOIN LATERAL (
-    SELECT to_tsvector(%(language)s::regconfig,
-                       c.title || E'\\n' || array_to_string(c.headings, E'\\n') || E'\\n' || c.text) AS terms
-) AS t
+SELECT c.no, c.tenant, c.store_no, c.store_file_no, %(language)s, length_of(t.terms), t.terms
+FROM chunks AS c
+CROSS JOIN LATERAL passage_terms(%(language)s::regconfig, c.title, c.headings, c.text) AS t (terms)
 WHERE c.store_file_no = %(store_file_no)s
 """
 
@@ -74,8 +69,11 @@ class ChunkWriter:
         ]
         await self._insert_vectors(space_no, rows)
         await self._delete("chunk_terms", target)
-        await self._conn.execute(_INSERT_TERMS, {"language": language, "store_file_no": target["store_file_no"]})
-        text_bytes = sum(len(chunk.text.encode("utf-8", "replace")) for chunk in chunks)
+        try:
+            await self._conn.execute(_INSERT_TERMS, {"language": language, "store_file_no": target["store_file_no"]})
+        except errors.ProgramLimitExceeded as error:
+            raise InvalidError("chunks: a chunk has more words than can be indexed.", "chunks") from error
+        text_bytes = sum(len(storable(chunk.text).encode()) for chunk in chunks)
         await self._conn.execute(
             "UPDATE store_files SET status = 'completed', error_code = NULL, error_message = NULL, fingerprint = %s,"
             " language = %s, chunk_count = %s, vector_count = %s, usage_bytes = %s, indexed_at = now() WHERE no = %s",

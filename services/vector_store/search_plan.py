@@ -20,7 +20,9 @@ MAX_QUERY_CHARACTERS = 8000
 # A long text asks by its rarest words; each word costs a look at every passage examined.
 MAX_WORDS = 32
 MAX_STORES = 16
-MAX_CANDIDATES = 500
+MAX_TOP_K = 500
+# As many neighbours as the graph index can be told to look for.
+MAX_CANDIDATES = 1000
 MAX_RRF_K = 1000
 
 # Many searches share few cores: one that starts parallel workers pays more for their start than it gains.
@@ -67,8 +69,8 @@ class SearchPlan:
     allowed: Allowed | None
     words: tuple[Word, ...]
     """Those that occur in the stores, rarest first."""
-    ceiling: float
-    """The highest keyword score that a passage could have, words that occur nowhere included."""
+    ceilings: Mapping[str, float]
+    """By language, the highest keyword score that a passage could have, words that occur nowhere included."""
     k_fixed: float
     k_per_word: float
     """BM25's k for a passage: k_fixed + k_per_word * its length."""
@@ -108,7 +110,7 @@ async def plan_search(conn: AsyncConnection[Any], scope: Scope, request: SearchR
         chunks=chunks,
         allowed=await _allowed(conn, scope, request, numbers) if must_choose else None,
         words=tuple(word for word in words if word.chunks)[:MAX_WORDS],
-        ceiling=sum(sorted((word.weight for word in words), reverse=True)[:MAX_WORDS]),
+        ceilings=_ceilings(words, facts["languages"] or {}),
         k_fixed=BM25_K1 * (1 - BM25_B),
         k_per_word=BM25_K1 * BM25_B / average,
         snapshot=facts["revisions"] or "",
@@ -127,6 +129,15 @@ async def _allowed(
     row = await fetch_one(conn, _COUNT_ALLOWED.format(allowed=sql), params)
     assert row is not None
     return Allowed(row["chunks"], sql, params)
+
+
+def _ceilings(words: Sequence[Word], languages: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """Only the words as a language writes them can occur in its passages: `harbours` is `harbour` in English alone."""
+    weights = {word.term: word.weight for word in words}
+    return {
+        language: sum(sorted((weights[term] for term in terms), reverse=True)[:MAX_WORDS])
+        for language, terms in languages.items()
+    }
 
 
 def _weight(containing: int, chunks: int) -> float:
@@ -158,7 +169,7 @@ def _check(request: SearchRequest) -> None:
     if (request.vector is None) != (request.space is None):
         raise InvalidError("vector: a query vector and its space come together.", "vector")
     for name, value, low, high in (
-        ("top_k", request.top_k, 1, MAX_CANDIDATES),
+        ("top_k", request.top_k, 1, MAX_TOP_K),
         ("candidates", request.candidates, 1, MAX_CANDIDATES),
         ("keyword_weight", request.keyword_weight, 0, 1),
         ("rrf_k", request.rrf_k, 1, MAX_RRF_K),

@@ -1,6 +1,6 @@
 """Latency, scaling, filters and clients of hybrid search, the query's embedding included.
 
-    make bench-search ARGS="--data ../shared/data/scifact --sizes 10000,50000"
+    make bench-search ARGS="--data path/to/scifact --sizes 10000,50000"
 
 Passages are made of a collection's own sentences (BEIR layout): each mixes two documents, and its vector mixes their
 embeddings with a little noise, so that words and vectors are distributed as in real text. Queries are the collection's.
@@ -9,6 +9,7 @@ Database and models are started for the run and stopped after it.
 
 import asyncio
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import psutil
 import psycopg
 import typer
 from numpy.typing import NDArray
@@ -85,6 +87,7 @@ class Bench:
     corpus: Corpus
     queries: list[str]
     owner_url: str
+    postmaster: int
     store_id: str = ""
     parts: list[int] = field(default_factory=list)
 
@@ -127,11 +130,25 @@ class Bench:
         await self.engine.search(READER, SearchRequest((self.store_id,), text, vectors[0], SPACE, **request))
         return embedded_at - begun, time.perf_counter() - embedded_at
 
-    async def latency(self, **request: Any) -> NDArray[np.float64]:
-        """Rows of (embedding, search) seconds, one client."""
+    async def latency(self, **request: Any) -> tuple[NDArray[np.float64], float]:
+        """Rows of (embedding, search) seconds with one client, and the seconds of processor time that each took.
+
+        The latter is all that client, model and database used: it says what a search costs where other work makes it
+        wait.
+        """
         for text in self.queries[:50]:
             await self.ask(text, **request)
-        return np.array([await self.ask(text, **request) for text in islice(cycle(self.queries), SEARCHES)])
+        used = self.processor_seconds()
+        taken = [await self.ask(text, **request) for text in islice(cycle(self.queries), SEARCHES)]
+        return np.array(taken), (self.processor_seconds() - used) / SEARCHES
+
+    def processor_seconds(self) -> float:
+        total = 0.0
+        for root in (psutil.Process(), psutil.Process(self.postmaster)):
+            for process in (root, *root.children(recursive=True)):
+                times = process.cpu_times()
+                total += times.user + times.system
+        return total
 
     async def throughput(self, clients: int) -> float:
         """Searches per second with so many clients that ask one after another."""
@@ -170,29 +187,43 @@ def milliseconds(seconds: NDArray[np.float64], percentile: float) -> str:
 
 
 async def report(bench: Bench, sizes: Sequence[int], clients: Sequence[int]) -> None:
-    table = Table("passages", "written/s", "embed p50", "search p50", "p99", "both p50", "both p99 (ms)", "× first")
+    headings = (
+        "passages",
+        "written/s",
+        "embed p50",
+        "search p50",
+        "p99",
+        "both p50",
+        "both p99",
+        "CPU (ms)",
+        "× first",
+    )
+    table = Table(*headings)
     filtered = Table("passages", "filter leaves", "search p50", "p99 (ms)", "recall@10 of exact")
     busy = Table("passages", "clients", "searches/s")
     first: float | None = None
     for size in sizes:
         written = await bench.grow(size)
-        taken = await bench.latency()
+        taken, busy_s = await bench.latency()
         both = taken.sum(axis=1)
         median = float(np.percentile(taken[:, 1], 50))
         first = first or median
         table.add_row(
             f"{size:,}", f"{written:.0f}", milliseconds(taken[:, 0], 50), milliseconds(taken[:, 1], 50),
-            milliseconds(taken[:, 1], 99), milliseconds(both, 50), milliseconds(both, 99), f"{median / first:.2f}",
+            milliseconds(taken[:, 1], 99), milliseconds(both, 50), milliseconds(both, 99), f"{busy_s * 1000:.1f}",
+            f"{median / first:.2f}",
         )  # fmt: skip
-        narrow = (await bench.latency(filters=FILTER))[:, 1]
+        narrow = (await bench.latency(filters=FILTER))[0][:, 1]
         filtered.add_row(
             f"{size:,}", "5 %", milliseconds(narrow, 50), milliseconds(narrow, 99),
             f"{await bench.filtered_recall():.3f}",
         )  # fmt: skip
         for number in clients:
             busy.add_row(f"{size:,}", str(number), f"{await bench.throughput(number):.0f}")
+    # Without a terminal to fit into, nothing is cut.
+    console = Console(width=None if sys.stdout.isatty() else 120)
     for each in (table, filtered, busy):
-        Console().print(each)
+        console.print(each)
 
 
 async def run(data: Path, sizes: Sequence[int], clients: Sequence[int], cache: Path, folder: Path) -> None:
@@ -208,7 +239,9 @@ async def run(data: Path, sizes: Sequence[int], clients: Sequence[int], cache: P
             texts = [document.whole for document in islice(collection.documents.values(), BASE_DOCUMENTS)]
             corpus = Corpus(collection, await embedded(client, MODEL, texts, cache))
             queries = list(collection.queries.values())[:QUERIES]
-            bench = Bench(client, Catalog(pool), PostgresChunkStore(pool), corpus, queries, database.owner_url)
+            postmaster = int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
+            engine = PostgresChunkStore(pool)
+            bench = Bench(client, Catalog(pool), engine, corpus, queries, database.owner_url, postmaster)
             await report(bench, sizes, clients)
 
 

@@ -32,6 +32,18 @@ ALTER TABLE chunk_terms ALTER COLUMN terms SET STORAGE EXTERNAL;
 CREATE INDEX chunk_terms_by_file ON chunk_terms (store_file_no);
 CREATE INDEX chunk_terms_by_store ON chunk_terms (store_no);
 
+-- The words of a passage: those of its title and its headings count as its own.
+CREATE FUNCTION passage_terms(language regconfig, title text, headings text[], text text) RETURNS tsvector
+LANGUAGE sql STABLE
+RETURN to_tsvector(language, title || E'\n' || array_to_string(headings, E'\n') || E'\n' || text);
+
+CREATE FUNCTION length_of(terms tsvector) RETURNS bigint
+LANGUAGE sql IMMUTABLE
+RETURN (SELECT coalesce(sum(cardinality(w.positions)), 0) FROM unnest(terms) AS w);
+
+REVOKE ALL ON FUNCTION passage_terms, length_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION passage_terms, length_of TO fairlead_app;
+
 -- A word's entry in the inverted index carries its store, so that looking it up in one store reads no other's.
 -- The cost says: never compute this for a row when the index can answer.
 CREATE FUNCTION index_keys(store_no integer, terms tsvector) RETURNS text[]
@@ -151,15 +163,16 @@ $$;
 REVOKE ALL ON FUNCTION keyword_candidates FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION keyword_candidates TO fairlead_app;
 
--- The keyword score of given passages, under the caller's own rights.
+-- The keyword score of given passages and the language they are in, under the caller's own rights.
 CREATE FUNCTION keyword_scores(
     of_chunks bigint[], words text[], weights float8[], k_fixed float8, k_per_word float8
-) RETURNS TABLE (chunk_no bigint, score float8)
+) RETURNS TABLE (chunk_no bigint, score float8, language text)
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN QUERY EXECUTE format(
-        'SELECT chunk_no, (%s)::float8 FROM ('
-        '  SELECT t.chunk_no, t.terms, $1 + $2 * t.length AS k FROM chunk_terms AS t WHERE t.chunk_no = ANY($3)'
+        'SELECT chunk_no, (%s)::float8, language FROM ('
+        '  SELECT t.chunk_no, t.terms, t.language, $1 + $2 * t.length AS k'
+        '  FROM chunk_terms AS t WHERE t.chunk_no = ANY($3)'
         ') AS given', bm25_expression(words, weights))
     USING k_fixed, k_per_word, of_chunks;
 END
@@ -167,10 +180,12 @@ $$;
 REVOKE ALL ON FUNCTION keyword_scores FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION keyword_scores TO fairlead_app;
 
--- What a search must know before it looks: its stores, and how many passages have each word of the query. A function,
+-- What a search must know before it looks: its stores, the query's words in each language that these hold, and how many
+-- passages have each word. A function,
 -- so that the connection keeps its plan: these are lookups by key, for which one plan is right for all values.
 CREATE FUNCTION search_facts(for_tenant text, store_ids text[], query text)
-RETURNS TABLE (stores jsonb, chunks bigint, length bigint, revisions text, words jsonb, restricted boolean)
+RETURNS TABLE (stores jsonb, chunks bigint, length bigint, revisions text, languages jsonb, words jsonb,
+               restricted boolean)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     numbers integer[] := ARRAY(SELECT s.no FROM stores AS s WHERE s.tenant = for_tenant AND s.id = ANY(store_ids));
@@ -188,13 +203,15 @@ BEGIN
     INTO chunks, length, revisions
     FROM store_counts AS c WHERE c.store_no = ANY(numbers);
 
+    SELECT jsonb_object_agg(l.language, tsvector_to_array(to_tsvector(l.language::regconfig, query))) INTO languages
+    FROM (SELECT DISTINCT c.language FROM store_counts AS c WHERE c.store_no = ANY(numbers) AND c.chunks > 0) AS l;
+
     SELECT jsonb_object_agg(w.term, w.chunks) INTO words
     FROM (
         SELECT q.term, coalesce(sum(t.chunks), 0) AS chunks
         FROM (
             SELECT DISTINCT term COLLATE "C" AS term
-            FROM (SELECT DISTINCT language FROM store_counts WHERE store_no = ANY(numbers)) AS l,
-                 unnest(tsvector_to_array(to_tsvector(l.language::regconfig, query))) AS term
+            FROM jsonb_each(languages) AS l, jsonb_array_elements_text(l.value) AS term
         ) AS q LEFT JOIN term_counts AS t ON t.store_no = ANY(numbers) AND t.term = q.term
         GROUP BY q.term
     ) AS w;

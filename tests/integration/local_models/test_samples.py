@@ -77,6 +77,8 @@ async def library(address: str) -> AsyncIterator[Library]:
         ("May I swim in the harbour?", "Swimming and diving in the basins are forbidden"),
         ("What is the bending radius for HMPE?", "of fifteen times for HMPE or steel wire"),
         ("What should I do if the anchor drags?", "recover the anchor, clean it and start again"),
+        ("How long should the spring be?", "the length of the boat"),
+        ("What is snap-back?", "snaps back"),
         ("how do i stop chafe", "Tie the chafe gear to the line"),
     ],
 )

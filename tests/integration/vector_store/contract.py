@@ -3,164 +3,15 @@
 import numpy as np
 import pytest
 
-from integration.vector_store.shelf import EAST, NORTH, READER, SERVICE, SOUTH, SPACE, WEST, Shelf, passage, toward
+from integration.vector_store.contract_finding import FindingContract
+from integration.vector_store.shelf import EAST, NORTH, READER, SERVICE, SOUTH, SPACE, WEST, Shelf, passage
 from vector_store.errors import ConflictError, InvalidError, NotFoundError, SpaceMismatchError
-from vector_store.models import Chunk, Counts, EmbeddingSpace, Scope, SearchRequest
+from vector_store.models import Chunk, Counts, EmbeddingSpace, Scope
 
 OTHER_SPACE = EmbeddingSpace("compass", "2", 4)
 
 
-class ChunkStoreContract:
-    # -- finding
-
-    async def test_a_passage_is_found_by_its_words_alone(self, shelf: Shelf) -> None:
-        store = await shelf.store()
-        await shelf.put(store, passage("The bowline makes a loop.", NORTH), passage("Anchors hold the ship.", EAST))
-        assert await shelf.found(store, "which knot makes loops?") == ["The bowline makes a loop."]
-        assert await shelf.found(store, "anchored ships", NORTH, keyword_weight=1.0) == ["Anchors hold the ship."]
-
-    async def test_a_passage_is_found_by_its_vector_alone(self, shelf: Shelf) -> None:
-        store = await shelf.store()
-        await shelf.put(store, passage("one", NORTH), passage("two", EAST))
-        assert (await shelf.found(store, "", toward(EAST, NORTH, 0.1)))[0] == "two"
-
-    async def test_both_legs_count_together(self, shelf: Shelf) -> None:
-        store = await shelf.store()
-        await shelf.put(
-            store,
-            passage("harbour master", toward(NORTH, EAST, 0.5)),
-            passage("harbour dues", WEST),
-            passage("pilot boat", toward(NORTH, EAST, 0.4)),
-        )
-        result = await shelf.search(store, "harbour master", NORTH)
-        assert result.legs == ("keyword", "vector")
-        assert result.hits[0].chunk.text == "harbour master"
-        assert {hit.chunk.text for hit in result.hits} == {"harbour master", "harbour dues", "pilot boat"}
-
-    @pytest.mark.parametrize("fusion", ["normalised", "rrf"])
-    async def test_every_hit_shows_what_each_leg_said(self, shelf: Shelf, fusion: str) -> None:
-        store = await shelf.store()
-        await shelf.put(store, passage("harbour", NORTH), passage("quay", EAST))
-        first = (await shelf.search(store, "harbour", NORTH, fusion=fusion)).hits[0]
-        assert first.keyword is not None and first.keyword.rank == 1 and first.keyword.score > 0
-        assert first.vector is not None and first.vector.rank == 1
-        assert first.vector.score == pytest.approx(1.0, abs=1e-3)
-
-    async def test_a_passage_counts_by_its_best_window_and_once(self, shelf: Shelf) -> None:
-        store = await shelf.store()
-        await shelf.put(store, passage("long", WEST, SOUTH, toward(NORTH, EAST, 0.1)), passage("short", EAST))
-        result = await shelf.search(store, "", NORTH)
-        assert [hit.chunk.text for hit in result.hits] == ["long", "short"]
-        assert result.hits[0].vector is not None and result.hits[0].vector.score > 0.99
-
-    async def test_a_passage_without_vectors_is_found_by_its_words(self, shelf: Shelf) -> None:
-        store = await shelf.store()
-        await shelf.put(store, passage("tide table"), passage("harbour", NORTH))
-        assert "tide table" in await shelf.found(store, "tide", NORTH)
-
-    async def test_title_and_headings_are_searched_too(self, shelf: Shelf) -> None:
-        store = await shelf.store()
-        await shelf.put(store, passage("Text of its own.", NORTH, title="Mooring"))
-        chunk = Chunk("Another text.", np.array([EAST]), headings=("Berths", "Dues"))
-        await shelf.put(store, chunk)
-        assert await shelf.found(store, "mooring") == ["Text of its own."]
-        assert await shelf.found(store, "dues") == ["Another text."]
-
-    async def test_words_are_stemmed_by_the_language_of_the_text(self, shelf: Shelf) -> None:
-        store = await shelf.store()
-        file = await shelf.attach(store)
-        await shelf.write(store, file, [passage("Die Häfen waren geschlossen.", NORTH)], language="german")
-        assert await shelf.found(store, "Hafen") == ["Die Häfen waren geschlossen."]
-
-    async def test_a_query_of_stop_words_is_answered_by_vectors(self, shelf: Shelf) -> None:
-        store = await shelf.store()
-        await shelf.put(store, passage("harbour", NORTH))
-        result = await shelf.search(store, "what is the", NORTH)
-        assert result.legs == ("vector",)
-        assert len(result.hits) == 1
-
-    async def test_words_that_occur_nowhere_do_not_hide_what_vectors_find(self, shelf: Shelf) -> None:
-        store = await shelf.store()
-        await shelf.put(store, passage("harbour", NORTH))
-        assert (await shelf.search(store, "xylophone", NORTH)).hits[0].score > 0.9
-
-    @pytest.mark.parametrize("text", ["", "the of", "xylophone", "' \\ & | ! :* <-> ()", "\x00", "🚢", "a" * 100_000])
-    async def test_no_text_breaks_a_search(self, shelf: Shelf, text: str) -> None:
-        store = await shelf.store()
-        await shelf.put(store, passage("harbour", NORTH))
-        assert await shelf.found(store, text) == []
-
-    async def test_an_empty_store_answers_with_nothing(self, shelf: Shelf) -> None:
-        assert await shelf.found(await shelf.store(), "harbour", NORTH) == []
-
-    async def test_several_stores_are_searched_as_one(self, shelf: Shelf) -> None:
-        first, second = await shelf.store("first"), await shelf.store("second")
-        await shelf.put(first, passage("harbour dues", NORTH))
-        await shelf.put(second, passage("harbour master", NORTH))
-        result = await shelf.engine.search(READER, SearchRequest((first, second), "harbour", NORTH, SPACE))
-        assert {(hit.store_id, hit.chunk.text) for hit in result.hits} == {
-            (first, "harbour dues"),
-            (second, "harbour master"),
-        }
-
-    async def test_a_hit_says_where_it_is_from(self, shelf: Shelf) -> None:
-        store = await shelf.store()
-        chunk = Chunk(
-            'Quotes " and \\ and ’ and 🚢',
-            np.array([NORTH]),
-            title="Title",
-            headings=('A "part"', "B"),
-            page=3,
-            page_end=4,
-            tokens=7,
-            metadata={"start": 10},
-        )
-        file = await shelf.put(store, chunk, name="harbour.pdf", attributes={"year": 1874})
-        hit = (await shelf.search(store, "quotes")).hits[0]
-        assert (hit.filename, hit.store_id, hit.chunk.file_id) == ("harbour.pdf", store, file)
-        assert hit.attributes == {"year": 1874}
-        assert (hit.chunk.text, hit.chunk.title, hit.chunk.headings) == (chunk.text, "Title", ('A "part"', "B"))
-        assert (hit.chunk.page, hit.chunk.page_end, hit.chunk.tokens) == (3, 4, 7)
-        assert hit.chunk.metadata == {"start": 10}
-
-    # -- scores
-
-    @pytest.mark.parametrize("fusion", ["normalised", "rrf"])
-    async def test_scores_are_between_0_and_1_and_do_not_rise(self, shelf: Shelf, fusion: str) -> None:
-        store = await shelf.store()
-        texts = ("harbour master", "harbour", "master of the ship", "dues and the harbour of dues", "quay")
-        for i, text in enumerate(texts):
-            await shelf.put(store, passage(text, toward(NORTH, EAST, i / 5), toward(SOUTH, WEST, i / 7)))
-        scores = [hit.score for hit in (await shelf.search(store, "harbour master", NORTH, fusion=fusion)).hits]
-        assert len(scores) == 5
-        assert all(0 <= score <= 1 for score in scores)
-        assert scores == sorted(scores, reverse=True)
-
-    async def test_a_score_does_not_depend_on_what_else_is_asked_for(self, shelf: Shelf) -> None:
-        store = await shelf.store()
-        for i in range(8):
-            await shelf.put(store, passage(f"harbour {i}", toward(NORTH, EAST, i / 8)), attributes={"n": i})
-
-        async def score(**request: object) -> float:
-            hits = (await shelf.search(store, "harbour 3", NORTH, **request)).hits
-            return next(hit.score for hit in hits if hit.chunk.text == "harbour 3")
-
-        alone = await score(filters={"type": "eq", "key": "n", "value": 3})
-        assert await score(top_k=8) == pytest.approx(alone)
-        assert await score(top_k=8, candidates=200) == pytest.approx(alone)
-
-    async def test_a_threshold_cuts_what_scores_less(self, shelf: Shelf) -> None:
-        store = await shelf.store()
-        await shelf.put(store, passage("harbour", NORTH), passage("mountain", SOUTH))
-        assert len(await shelf.found(store, "harbour", NORTH)) == 2
-        assert await shelf.found(store, "harbour", NORTH, score_threshold=0.5) == ["harbour"]
-
-    async def test_no_more_than_top_k_are_returned(self, shelf: Shelf) -> None:
-        store = await shelf.store()
-        await shelf.put(store, *(passage(f"harbour {i}", NORTH) for i in range(30)))
-        assert len(await shelf.found(store, "harbour", NORTH, top_k=7)) == 7
-        assert len(await shelf.found(store, "harbour", NORTH, top_k=30, candidates=5)) == 30
-
+class ChunkStoreContract(FindingContract):
     # -- who may see what
 
     async def test_another_tenant_sees_nothing(self, shelf: Shelf) -> None:
@@ -255,6 +106,14 @@ class ChunkStoreContract:
         read = (await shelf.engine.read(READER, store, file))[0]
         assert (read.text, read.title, read.metadata) == ("harbour ?", "ab", {"k": "cd"})
 
+    async def test_a_chunk_with_too_many_words_is_refused_and_changes_nothing(self, shelf: Shelf) -> None:
+        store = await shelf.store()
+        file = await shelf.put(store, passage("harbour", NORTH))
+        endless = " ".join(f"word{i}" for i in range(120_000))
+        with pytest.raises(InvalidError, match="more words than can be indexed"):
+            await shelf.write(store, file, [passage(endless, NORTH)])
+        assert await shelf.found(store, "harbour", NORTH) == ["harbour"]
+
     async def test_a_deleted_file_is_found_no_more(self, shelf: Shelf) -> None:
         store = await shelf.store()
         file = await shelf.put(store, passage("harbour", NORTH), passage("quay", EAST))
@@ -323,13 +182,26 @@ class ChunkStoreContract:
 
     @pytest.mark.parametrize(
         ("param", "value"),
-        [("top_k", 0), ("candidates", 0), ("candidates", 100_000), ("keyword_weight", 1.5), ("rrf_k", 0)],
+        [
+            ("top_k", 0),
+            ("top_k", 501),
+            ("candidates", 0),
+            ("candidates", 100_000),
+            ("keyword_weight", 1.5),
+            ("rrf_k", 0),
+        ],
     )
     async def test_a_request_out_of_range_is_refused_by_name(self, shelf: Shelf, param: str, value: float) -> None:
         store = await shelf.store()
         with pytest.raises(InvalidError) as refused:
             await shelf.search(store, "harbour", **{param: value})
         assert refused.value.param == param
+
+    @pytest.mark.parametrize("request_", [{"candidates": 1000}, {"top_k": 500}, {"rrf_k": 1000, "fusion": "rrf"}])
+    async def test_a_request_at_its_limits_is_answered(self, shelf: Shelf, request_: dict[str, object]) -> None:
+        store = await shelf.store()
+        await shelf.put(store, passage("harbour", NORTH))
+        assert await shelf.found(store, "harbour", NORTH, **request_) == ["harbour"]
 
     async def test_an_unknown_store_is_named(self, shelf: Shelf) -> None:
         with pytest.raises(NotFoundError, match="vs_nothing"):

@@ -43,12 +43,34 @@ def test_what_is_missing_is_one_sentence() -> None:
     assert "Traceback" not in without_url.stderr + unreachable.stderr
 
 
+def test_an_operation_as_another_role_is_refused(database: Database) -> None:
+    """It would see no rows and find everything in order."""
+    found = run(None, "verify", "--url", database.app_url)
+    assert found.returncode == 1
+    assert "run as fairlead_owner" in found.stderr
+
+
+def test_a_bad_url_is_not_repeated() -> None:
+    found = run(None, "migrate", "--url", "postgresql:/owner:secret@host/database")
+    assert (found.returncode, found.stdout) == (1, "")
+    assert "no URL of a database" in found.stderr and "secret" not in found.stderr
+
+
 def test_a_database_without_schema_is_said_so(empty_database: Database) -> None:
     found = run(empty_database, "verify")
     assert (found.returncode, found.stderr) == (
         1,
         "The database has no schema yet: run `python -m vector_store migrate`.\n",
     )
+
+
+def test_two_migrates_at_once_take_turns(empty_database: Database) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FAIRLEAD_")}
+    command = [sys.executable, "-m", "vector_store", "migrate", "--url", empty_database.owner_url]
+    both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = sorted((process.communicate(timeout=60)[0], process.returncode) for process in both)
+    assert said[0] == ("The schema was up to date.\n", 0)
+    assert said[1][1] == 0 and said[1][0].endswith("The schema is up to date.\n")
 
 
 async def test_verify_finds_what_is_wrong_and_fails(shelf: Shelf, database: Database, tmp_path: Path) -> None:

@@ -117,6 +117,24 @@ async def test_a_small_store_is_found_beside_a_large_one_of_the_same_space(shelf
     assert len(result.hits) == 20
 
 
+@pytest.mark.usefixtures("small_exact_search")
+async def test_a_graph_that_gives_up_loses_no_vector_though_words_are_found(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As beside a store so large that all its neighbours lie there; found words must not pass for found vectors."""
+    store, vectors = await wide_store(shelf, 150)
+    file = await shelf.attach(store)
+    await shelf.write(store, file, [Chunk(f"harbour {i}", -vectors[i : i + 1]) for i in range(60)], space=WIDE)
+    nearest = postgres_search._Statement._nearest  # pyright: ignore[reportPrivateUsage]
+
+    def gives_up(statement: postgres_search._Statement) -> str:  # pyright: ignore[reportPrivateUsage]
+        return f"SELECT * FROM ({nearest(statement)}) AS found LIMIT {0 if statement.walks_graph else 1000}"
+
+    monkeypatch.setattr(postgres_search._Statement, "_nearest", gives_up)  # pyright: ignore[reportPrivateUsage]
+    result = await shelf.engine.search(READER, SearchRequest((store,), "harbour", vectors[5], WIDE))
+    assert result.hits[0].chunk.text == "5"
+
+
 async def test_a_word_of_another_store_is_not_looked_at(shelf: Shelf) -> None:
     first, second = await shelf.store("first"), await shelf.store("second")
     await shelf.put(first, *(passage(f"harbour {i}") for i in range(20)))

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import ApiError
+from common.key_file import Lane
 from local_models import scheduler as module
 from local_models.scheduler import QUESTION_TOKENS, SLICE_TOKENS, Scheduler
 
@@ -104,6 +105,15 @@ async def test_a_question_does_not_wait_for_the_pass_of_a_batch(one_core: Schedu
     assert not batch.done()
     held.open.set()
     await batch
+
+
+@pytest.mark.parametrize(("lane", "order"), [("batch", [1, 1, 1, 2, 2, 2]), ("interactive", [1, 1, 2, 1, 2, 2])])
+async def test_batches_end_one_after_the_other_and_people_take_turns(
+    one_core: Scheduler, model: Model, lane: Lane, order: list[int]
+) -> None:
+    requests = [[sequence(number, SLICE_TOKENS)] * 3 for number in (1, 2)]
+    await asyncio.gather(*(one_core.run(model, sequences, identity, lane) for sequences in requests))
+    assert model.first_ids() == order
 
 
 async def test_questions_before_interactive_work_before_batches(one_core: Scheduler, model: Model) -> None:
