@@ -70,18 +70,18 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def python() -> str:
+def python(this: "tuple[int, int]" = (sys.version_info[0], sys.version_info[1])) -> str:
     """The interpreter to use: this one if it is tested, else the newest tested one on PATH, else this one."""
-    if OLDEST_PYTHON <= sys.version_info[:2] <= (3, 13):
+    if OLDEST_PYTHON <= this <= (3, 13):
         return sys.executable
     for name in TESTED_PYTHONS:
         found = shutil.which(name)
         if found and works(Path(found)):
             return found
-    if sys.version_info[:2] > (3, 13):
+    if this > (3, 13):
         return sys.executable
     raise BootstrapError(
-        f"Fairlead needs Python 3.11 or newer and this is {sys.version_info[0]}.{sys.version_info[1]}: "
+        f"Fairlead needs Python 3.11 or newer and this is {this[0]}.{this[1]}: "
         "install one, or name it with `make PYTHON=/path/to/python3`"
     )
 

@@ -59,19 +59,21 @@ async def _supervised(components: Components, display: Display, lock: int) -> in
             await asyncio.wait((starting, stopped, supervisor.failed), return_when=asyncio.FIRST_COMPLETED)
             if starting.done() and not starting.exception():
                 await asyncio.wait((stopped, supervisor.failed), return_when=asyncio.FIRST_COMPLETED)
-            failure = None if stop.is_set() else await _failure(starting, supervisor)
+            failure = None if stop.is_set() else await cause(starting, supervisor)
         finally:
             starting.cancel()
             stopped.cancel()
             await asyncio.gather(starting, stopped, return_exceptions=True)
             display.clear()
+        if stop.is_set():
+            display.line()  # a terminal has put ^C at the begin of the line
         if failure is not None:
             display.line(f"\n{failure}\n", style="red")
     display.line("  stopped" if failure is None else "  everything else is stopped")
     return 0 if failure is None else FAILED
 
 
-async def _failure(starting: "asyncio.Task[None]", supervisor: Supervisor) -> BaseException:
+async def cause(starting: "asyncio.Task[None]", supervisor: Supervisor) -> BaseException:
     """What ended the run: the part that ended by itself, else what its start met with."""
     # A start that loses a part sees a broken connection first; that the part is dead is noticed a moment later.
     await asyncio.wait((supervisor.failed,), timeout=NOTICED_S)
@@ -84,9 +86,7 @@ async def _failure(starting: "asyncio.Task[None]", supervisor: Supervisor) -> Ba
             return leaf
     for leaf in leaves:
         if isinstance(leaf, OSError | psycopg.Error):
-            return StartRefused(
-                f"the start was broken off: {str(leaf).strip()} (see the logs in {supervisor.log_folder})"
-            )
+            return StartRefused(f"the start was broken off: {str(leaf).strip()} (logs: {supervisor.log_folder})")
     if error is not None:
         raise error
     return ChildEnded("the platform ended without a reason")

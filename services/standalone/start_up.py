@@ -45,8 +45,10 @@ class StartUp:
         """
         parts, ports = self._components, self._settings
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._serve(parts.local_models(), ports.local_models_port))
-            group.create_task(self._serve(parts.llm_proxy(), ports.llm_proxy_port))
+            models = (
+                group.create_task(self._serve(parts.local_models(), ports.local_models_port)),
+                group.create_task(self._serve(parts.llm_proxy(), ports.llm_proxy_port)),
+            )
             await self._postgres()
             # MLflow takes longest, so the rest waits for it only where it must: at the first start.
             traced = group.create_task(self._mlflow()) if ports.tracing == "on" else None
@@ -55,7 +57,7 @@ class StartUp:
             if traced and known is None:
                 known = await traced
             await self._serve(parts.orchestrator(known), ports.orchestrator_port)
-            await indexing
+            await asyncio.gather(indexing, *models)
             found = await self._documents()
             if model_check.wanted(ports):
                 await self._model()

@@ -1,5 +1,6 @@
 """The whole platform survives what happens to it: a part that crashes, a supervisor that is killed, a second start."""
 
+import asyncio
 import json
 import os
 import select
@@ -7,13 +8,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conftest import free_port
-from standalone import loopback, reaper
+from fakes import endpoint
+from standalone import loopback, ports, reaper
 
 pytestmark = pytest.mark.xdist_group("standalone")
 
@@ -61,9 +64,14 @@ class Platform:
             watched[name] = os.pidfd_open(pid)
         return watched
 
-    async def ask(self) -> dict[str, Any]:
+    @property
+    def key(self) -> str:
+        return (self.home / "secrets" / "user-key").read_text().strip()
+
+    async def ask(self, key: str = "none") -> dict[str, Any]:
+        headers = {"authorization": f"Bearer {key}"}
         status, answer = await loopback.request(
-            self.ports["ORCHESTRATOR"], "/v1/chat/completions", QUESTION, timeout_s=30
+            self.ports["ORCHESTRATOR"], "/v1/chat/completions", QUESTION, headers, timeout_s=30
         )
         assert status == 200, answer
         return answer
@@ -71,10 +79,12 @@ class Platform:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder whose name has a space, with documents."""
+    """A folder whose name has a space, with documents that can and cannot be read."""
     folder = tmp_path / "my platform"
     (folder / "documents").mkdir(parents=True)
     (folder / "documents" / "lighthouse.md").write_text(LIGHTHOUSE)
+    (folder / "documents" / "blank.txt").touch()
+    (folder / "documents" / "nowhere.md").symlink_to("gone.md")
     return folder
 
 
@@ -111,40 +121,49 @@ def still_there(watched: dict[str, int], within_s: float) -> list[str]:
 
 
 async def test_a_crash_a_kill_and_a_hurry_leave_nothing_but_the_data(folder: Path, platforms: list[Platform]) -> None:
+    """Three starts in one folder: a part crashes, the supervisor is killed, and somebody is in a hurry."""
     docs = str(folder / "documents")
     platforms.append(first := Platform(folder, DOCS=docs, TRACING="off"))
     first.until("Ctrl-C stops everything")
     answer = await first.ask()
     assert "1874" in answer["choices"][0]["message"]["content"]
     assert [citation["filename"] for citation in answer["citations"]] == ["lighthouse.md"]
+    assert "1 file, 2 left out" in first.said
+    assert "left out: blank.txt: The file is empty." in first.said
+    assert "left out: nowhere.md: The file or folder does not exist." in first.said
+    a_second_start_is_refused(first)
 
-    refused = subprocess.run(
-        [sys.executable, "-m", "standalone"], cwd=folder, capture_output=True, text=True, check=False, timeout=60
-    )
-    assert refused.returncode == 1
-    assert f"already runs on {first.home} (process {first.process.pid})" in refused.stderr
-
-    everyone = first.everyone()
+    everyone, run_id = first.everyone(), run_of(first)
     assert {"orchestrator", "llm_proxy", "local_models", "ingestion"} <= set(everyone)
-    run_id = run_of(first)
     signal.pidfd_send_signal(everyone["llm_proxy"], signal.SIGKILL)
     assert first.end() == 1
     assert "llm-proxy was ended by signal SIGKILL" in first.said
     assert still_there(everyone, 5) == []
     assert reaper.strays(run_id) == []
 
-    platforms.append(second := Platform(folder, TRACING="off"))
-    second.until("Ctrl-C stops everything")
-    assert (await second.ask())["citations"] == answer["citations"], "files, passages and scores are the same"
-    status, sources = await loopback.request(second.ports["INGESTION"], "/v1/sources")
-    assert (status, sources["data"][0]["counts"]["unchanged"]) == (200, 1), "nothing was embedded again"
-
-    everyone, run_id = second.everyone(), run_of(second)
-    assert second.end(signal.SIGKILL) == -signal.SIGKILL
+    async with endpoint.serving(endpoint.Reply(401, {"error": {"message": "Who are you?"}})) as model:
+        (folder / "model key").write_text("sk-of-the-model")
+        given = {"MODEL_URL": model.url, "MODEL": "their-model", "MODEL_KEY_FILE": str(folder / "model key")}
+        platforms.append(second := Platform(folder, AUTH="keys", **given))
+        await asyncio.to_thread(second.until, "Ctrl-C stops everything")
+        assert model.seen[0][0]["authorization"] == "Bearer sk-of-the-model"
+        assert f"their-model at {model.url} does not answer (" in second.said
+        # The rest of the stay of this platform needs no model: the offline one answers.
+        await everything_is_behind_keys_and_on_loopback(second)
+        assert (await second.ask(second.key))["citations"] == answer["citations"], (
+            "files, passages, scores are the same"
+        )
+        status, sources = await loopback.request(
+            second.ports["INGESTION"], "/v1/sources", headers={"authorization": f"Bearer {second.key}"}
+        )
+        assert (status, sources["data"][0]["counts"]["unchanged"]) == (200, 2), "nothing was embedded again"
+        everyone, run_id = second.everyone(), run_of(second)
+        assert second.end(signal.SIGKILL) == -signal.SIGKILL
     assert still_there(everyone, 30) == []
     assert reaper.strays(run_id) == []
+    secrets_are_in_no_log(second)
 
-    platforms.append(third := Platform(folder, TRACING="off"))
+    platforms.append(third := Platform(folder, TRACING="off", MODEL_URL="off"))
     third.until("Ctrl-C stops everything")
     assert (await third.ask())["citations"] == answer["citations"]
     everyone = third.everyone()
@@ -154,38 +173,56 @@ async def test_a_crash_a_kill_and_a_hurry_leave_nothing_but_the_data(folder: Pat
     assert still_there(everyone, 5) == []
 
 
-async def test_traces_are_on_and_secrets_are_in_no_log(folder: Path, platforms: list[Platform]) -> None:
-    platforms.append(platform := Platform(folder, DOCS=str(folder / "documents"), AUTH="keys"))
-    platform.until("Ctrl-C stops everything")
-    key = (platform.home / "secrets" / "user-key").read_text().strip()
-    port = platform.ports["ORCHESTRATOR"]
-    status, _ = await loopback.request(port, "/v1/chat/completions", QUESTION)
-    assert status == 401
-    status, answer = await loopback.request(
-        port, "/v1/chat/completions", QUESTION, {"authorization": f"Bearer {key}"}, timeout_s=30
+def a_second_start_is_refused(first: Platform) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-m", "standalone"],
+        cwd=first.home.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
-    assert status == 200, answer
+    assert refused.returncode == 1
+    assert f"already runs on {first.home} (process {first.process.pid})" in refused.stderr
+
+
+async def everything_is_behind_keys_and_on_loopback(platform: Platform) -> None:
+    status, _ = await loopback.request(platform.ports["ORCHESTRATOR"], "/v1/chat/completions", QUESTION)
+    assert status == 401
     status, found = await loopback.request(
         platform.ports["MLFLOW"], "/api/2.0/mlflow/experiments/get-by-name?experiment_name=fairlead"
     )
     assert status == 200, found
-    assert platform.end(signal.SIGTERM) == 0
+    status, telemetry = await loopback.request(platform.ports["MLFLOW"], "/ajax-api/3.0/mlflow/ui-telemetry")
+    assert (status, telemetry["disable_ui_telemetry"]) == (200, True)
+    everyone = {platform.process.pid, *descendants(platform.process.pid)}
+    addresses = {address for pid in everyone for address in listening(pid)}
+    assert {port for _, port in addresses} >= set(platform.ports.values())
+    assert {address for address, _ in addresses} == {"0100007F"}, "127.0.0.1, as /proc writes it"
 
+
+def secrets_are_in_no_log(platform: Platform) -> None:
     assert platform.home.stat().st_mode & 0o077 == 0
-    names = (
-        "postgres",
-        "postgres-fairlead_owner",
-        "postgres-fairlead_app",
-        "postgres-mlflow",
-        "service-key",
-        "user-key",
-    )
     written = "".join(path.read_text(errors="replace") for path in platform.home.glob("logs/*")) + platform.said
-    for name in names:
+    assert "sk-of-the-model" not in written
+    roles = ("postgres", "postgres-fairlead_owner", "postgres-fairlead_app", "postgres-mlflow")
+    for name in (*roles, "service-key", "user-key"):
         file = platform.home / "secrets" / name
         assert file.stat().st_mode & 0o777 == 0o600
         assert file.read_text().strip() not in written, name
     assert json.loads((platform.home / "secrets" / "keys.json").read_text())["keys"]
+
+
+def listening(pid: int) -> Iterator[tuple[str, int]]:
+    """Addresses, as /proc writes them, and ports that this process listens on."""
+    with suppress(OSError):
+        sockets = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+        for table in ("tcp", "tcp6"):
+            for line in Path(f"/proc/{pid}/net", table).read_text().splitlines()[1:]:
+                words = line.split()
+                if words[3] == ports.LISTEN and f"socket:[{words[9]}]" in sockets:
+                    address, _, port = words[1].rpartition(":")
+                    yield address, int(port, 16)
 
 
 def run_of(platform: Platform) -> str:

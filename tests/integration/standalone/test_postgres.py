@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from conftest import Database, PostgresServer, free_port
+from standalone import as_user
 from standalone.postgres import DataFolder, PostgresError, is_server_of, running
 
 
@@ -38,7 +39,7 @@ def test_a_wrong_password_is_refused(postgres_server: PostgresServer) -> None:
 
 
 def test_committed_data_survives_kill_9(data: DataFolder, tmp_path: Path) -> None:
-    data.initialise()
+    data.initialise(durable=False)
     with (
         running(data, tmp_path / "log") as server,
         psycopg.connect(data.url("postgres"), autocommit=True) as connection,
@@ -74,6 +75,41 @@ def test_an_initdb_that_was_killed_half_way_is_begun_again(data: DataFolder) -> 
     assert data.initialise(durable=False)
     assert not unfinished.exists()
     assert not data.initialise(), "it is there now"
+
+
+def test_a_folder_of_another_postgres_is_named(data: DataFolder) -> None:
+    data.path.mkdir()
+    (data.path / "PG_VERSION").write_text("14\n")
+    with pytest.raises(PostgresError, match="was made by PostgreSQL 14 and this is 18"):
+        data.initialise()
+
+
+def test_the_password_file_of_a_killed_initdb_does_not_stay(data: DataFolder) -> None:
+    password = data.path.with_name("postgres.password")
+    password.write_text("of the start that was killed")
+    data.initialise(durable=False)
+    assert not password.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make such a place, and only root needs the fallback")
+def test_root_is_served_in_a_folder_of_root_alone_where_user_namespaces_are_refused(tmp_path: Path) -> None:
+    """The kernel refuses them inside a chroot, as it does in most containers. initdb looks for its programs so."""
+    program = tmp_path / "program"
+    program.touch(0o700)
+    script = "import os, sys; print(os.geteuid(), os.access(sys.argv[1], os.X_OK))"
+    command = (
+        f"mount --rbind / {tmp_path}/root && exec chroot {tmp_path}/root {sys.executable} -I -S {as_user.__file__} "
+        f"--parent $PPID --data {tmp_path}/data -- {sys.executable} -I -S -c '{script}' {program}"
+    )
+    (tmp_path / "root").mkdir()
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", command], capture_output=True, text=True, check=False, timeout=60
+    )
+    if "unshare" in done.stderr or "mount:" in done.stderr or "chroot:" in done.stderr:
+        pytest.skip("this machine allows no mounts in a namespace")
+    uid, reached = done.stdout.split()
+    assert uid != "0", done.stderr
+    assert reached == "True", "access(2) too must see that this user may pass"
 
 
 def test_a_foreign_folder_is_left_alone(data: DataFolder) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from conftest import free_port
 
+ROOT = Path(__file__).parents[3]
+
 
 def start(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     ports = {f"{name}_PORT": str(free_port()) for name in ("ORCHESTRATOR", "LLM_PROXY", "LOCAL_MODELS", "INGESTION")}
@@ -50,6 +52,20 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
     said = the_sentence(start(tmp_path, FAIRLEAD_DATA="/sys/fairlead"))  # not even by root
     assert said.startswith("/sys/fairlead may not be written")
     assert "FAIRLEAD_DATA=" in said
+
+
+@pytest.mark.parametrize(
+    ("python", "said"),
+    [("no-such-python", "there is no no-such-python: install one"), ("false", "")],
+    ids=["no Python", "the bootstrap fails"],
+)
+def test_make_runs_nothing_without_its_environment(python: str, said: str) -> None:
+    done = subprocess.run(
+        ["make", "run", f"PYTHON={python}"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Fairlead ·" not in done.stdout
 
 
 def test_a_file_where_the_data_folder_should_be(tmp_path: Path) -> None:

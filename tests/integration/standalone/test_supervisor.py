@@ -3,11 +3,13 @@
 import asyncio
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -118,6 +120,19 @@ async def test_a_child_that_never_gets_ready_is_reported(supervisor: Supervisor)
 async def test_a_full_disk_is_named_as_the_reason(supervisor: Supervisor) -> None:
     await supervisor.start(python("writer", "import sys; sys.exit('OSError: [Errno 28] No space left on device')"))
     assert "the disk is full" in str(await asyncio.wait_for(supervisor.failed, 20))
+
+
+async def test_a_disk_without_room_for_the_log_is_named_too(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    await supervisor.start(python("silent", "import sys; sys.exit(1)"))
+    assert "the disk is full" in str(await asyncio.wait_for(supervisor.failed, 20))
+
+
+async def test_a_port_that_was_taken_meanwhile_is_named_as_the_reason(supervisor: Supervisor) -> None:
+    await supervisor.start(python("late", "import sys; sys.exit('[Errno 98] address already in use')"))
+    assert "another program took its port" in str(await asyncio.wait_for(supervisor.failed, 20))
 
 
 @pytest.mark.parametrize("session", [False, True], ids=["in its group", "in a session of its own"])

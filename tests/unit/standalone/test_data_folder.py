@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,16 @@ def test_too_little_space_is_refused_before_anything_starts(home: Home, monkeypa
     monkeypatch.setattr(data_folder, "NEEDED_FIRST", 1 << 60)
     with pytest.raises(StartRefused, match=r"MB free .* FAIRLEAD_DATA="):
         home.prepare()
+    home.postgres.mkdir()
+    home.prepare()  # what is there can be used, and cleared out, with little
+
+
+def test_a_folder_of_somebody_else_is_told_as_such(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = PermissionError(errno.EACCES, "Permission denied", str(home.logs / "postgres.log"))
+    assert "belongs to" not in write_failure(home.path, refused)
+    name = pwd.getpwuid(os.geteuid()).pw_name
+    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    assert f"(Permission denied; {home.logs} belongs to {name}): give this user" in write_failure(home.path, refused)
 
 
 @pytest.mark.parametrize(

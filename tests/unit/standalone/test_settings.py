@@ -14,6 +14,8 @@ from standalone.settings import StandaloneSettings
         ({"docs": "/no/such/folder"}, "DOCS=/no/such/folder is not a folder"),
         ({"model_url": "https://api.example.com/v1"}, "MODEL_URL needs MODEL"),
         ({"model_url": "api.example.com", "model": "m"}, "MODEL_URL=api.example.com is no URL"),
+        ({"model_url": "https://", "model": "m"}, "MODEL_URL=https:// is no URL"),
+        ({"model_url": "http://host:port/v1", "model": "m"}, "is no URL"),
         ({"model": "m"}, "without MODEL_URL"),
         (
             {"model_url": "https://a.example/v1", "model": "m", "model_key_file": "/no/such/key"},
