@@ -42,6 +42,8 @@ class Run:
     store: Store
     chunks: int
     peak_bytes: int
+    failures: Counter[str]
+    """Why documents failed, and how many each."""
 
 
 def main(
@@ -106,7 +108,9 @@ async def one(what: str, work: Path, environment: dict[str, str], pool: Pool, fi
         store, peak = await indexed(Catalog(pool), worker, files, url)
         seconds = time.perf_counter() - began
     counts = await PostgresChunkStore(pool).count(SCOPE, store.id)
-    return Run(what, seconds, store, counts.chunks, peak)
+    failed = (await Catalog(pool).list_store_files(SCOPE, store.id, status="failed", limit=100)).data
+    failures = Counter(file.last_error.message if file.last_error else "no reason given" for file in failed)
+    return Run(what, seconds, store, counts.chunks, peak, failures)
 
 
 async def indexed(catalog: Catalog, worker: list[psutil.Process], files: int, url: str) -> tuple[Store, int]:
@@ -162,6 +166,8 @@ def show(runs: list[Run], files: list[Path], size: int) -> None:
             f"{run.peak_bytes / 1e6:.0f}",
         )
     Console().print(table)
+    for reason, count in runs[0].failures.most_common():
+        print(f"{count} failed: {reason}")
 
 
 if __name__ == "__main__":
