@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import msgspec
 
-from common.auth import Authenticator
+from common.authenticator import Authenticator
 from common.deadline import Deadline, timed_out
 from common.errors import ApiError, error_body, invalid, not_found, respond, too_large
 from common.live_config import LiveConfig
