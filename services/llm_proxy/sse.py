@@ -5,9 +5,12 @@ so that an event in between costs the search for its line ends and nothing else.
 """
 
 from collections import deque
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
+
+from llm_proxy.ask import Usage
+from llm_proxy.wire import StreamEvent, error_code
 
 # The events that say how a stream ended are its last: a reason, the usage, an end mark, and a few that some add.
 LAST_LINES = 8
@@ -37,35 +40,7 @@ class EndlessLine(Exception):
     """A single line is longer than any event may be."""
 
 
-class Usage(msgspec.Struct):
-    """Tokens as either API counts them."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    total_tokens: int | None = None
-
-
-class _Choice(msgspec.Struct):
-    delta: dict[str, Any] | None = None
-    text: str | None = None
-    finish_reason: str | None = None
-
-
-class _Response(msgspec.Struct):
-    usage: Usage | None = None
-
-
-class _Event(msgspec.Struct):
-    type: str | None = None
-    choices: list[_Choice] | None = None
-    error: Any = None
-    usage: Usage | None = None
-    response: _Response | None = None
-
-
-_DECODER = msgspec.json.Decoder(_Event)
+_DECODER = msgspec.json.Decoder(StreamEvent)
 
 
 class EventStream:
@@ -80,6 +55,8 @@ class EventStream:
         """Whether an end mark has come before any content."""
         self.malformed = False
         """Whether a line before the first content was neither an event, a field nor a comment."""
+        self.events = 0
+        """How many there were: about one a token."""
         self._open: list[bytes] = []
         self._open_bytes = 0
         self._last: deque[bytes] = deque(maxlen=LAST_LINES)
@@ -146,7 +123,7 @@ class EventStream:
                 if event is not None:
                     found = event.usage or (event.response.usage if event.response else None)
                     if found is not None:
-                        return found
+                        return found.counted()
         return None
 
     def _finish(self) -> None:
@@ -162,6 +139,7 @@ class EventStream:
             if not self.begun and not line.startswith((b":", b"event:", b"id:", b"retry:")):
                 self.malformed = True
             return
+        self.events += 1
         if len(self._last) == LAST_LINES:
             self._last_bytes -= len(self._last[0])
         self._last.append(line)
@@ -180,34 +158,21 @@ class EventStream:
         if event is None:
             self.malformed = True
         elif event.error is not None or event.type in _FAILED:
-            self.failed = _said(event)
+            self.failed = event.code or error_code(event.error or (event.response.error if event.response else None))
         elif event.type is not None and event.choices is None:
             self.ended = self.ended or event.type in _ENDED
             self.begun = event.type not in _PREPARING and not self.ended
         elif event.choices is None:
             self.begun = event.usage is None
         else:
-            self.begun = any(_is_content(choice) for choice in event.choices)
+            self.begun = any(choice.says() for choice in event.choices)
 
 
-def _event(data: bytes) -> _Event | None:
+def _event(data: bytes) -> StreamEvent | None:
     """The event, None when it is not one; fields of unexpected types make an event of no kind, which is content."""
     try:
         return _DECODER.decode(data)
     except msgspec.ValidationError:
-        return _Event(type="unknown")
+        return StreamEvent(type="unknown")
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
-
-
-def _is_content(choice: _Choice) -> bool:
-    if choice.text:
-        return True
-    delta = choice.delta or {}
-    return any(value not in (None, "", [], {}) for name, value in delta.items() if name != "role")
-
-
-def _said(event: _Event) -> str:
-    error = event.error
-    code = error.get("code") or error.get("type") if isinstance(error, dict) else None
-    return str(code or "error")[:80]
