@@ -10,9 +10,6 @@ from common.errors import ApiError, invalid
 
 # Text in the languages people ask in is about four bytes a token; counting them exactly would cost more than the call.
 BYTES_PER_TOKEN = 4
-# Where a caller sets no limit, this much answer is reserved against the endpoint's tokens per minute.
-DEFAULT_ANSWER_TOKENS = 256
-
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 _FIELD = re.compile(r" - at `\$\.?([^`]*)`$")
 
@@ -28,10 +25,10 @@ class Peek(msgspec.Struct):
     n: int | None = None
 
     @property
-    def answer_tokens(self) -> int:
-        """The longest answer that the caller lets the model give, all choices together."""
-        asked = self.max_completion_tokens or self.max_tokens or self.max_output_tokens or DEFAULT_ANSWER_TOKENS
-        return asked * (self.n or 1)
+    def answer_tokens(self) -> int | None:
+        """The longest answer that the caller lets the model give, all choices together; None when it does not say."""
+        asked = self.max_completion_tokens or self.max_tokens or self.max_output_tokens
+        return asked * (self.n or 1) if asked else None
 
 
 class Inputs(msgspec.Struct):
@@ -53,11 +50,11 @@ class Body:
     after: bytes
     whole: bytes
 
-    def renamed(self, model: str | None) -> bytes:
-        """The body as it came, or with `model` as its model."""
+    def renamed(self, model: bytes | None) -> bytes:
+        """The body as it came, or with `model`, in JSON, as its model."""
         if model is None:
             return self.whole
-        return b"".join((self.before, msgspec.json.encode(model), self.after))
+        return b"".join((self.before, model, self.after))
 
 
 def peek(body: bytes) -> Peek:
@@ -116,7 +113,7 @@ def with_inputs(body: bytes, part: list[msgspec.Raw]) -> bytes:
 
 def prompt_tokens(body: bytes) -> int:
     """About how many tokens the body asks a model to read."""
-    return len(body) // BYTES_PER_TOKEN + 1
+    return -(-len(body) // BYTES_PER_TOKEN)
 
 
 def _wrong(error: msgspec.ValidationError) -> ApiError:

@@ -1,5 +1,6 @@
 """What callers may use: their models, and their limits of requests, tokens, concurrency and spend."""
 
+from common.authenticator import Caller
 from common.errors import ApiError
 from llm_proxy.ask import Ask, Usage
 from llm_proxy.plan import Plan
@@ -24,13 +25,23 @@ class Callers:
         """Take another plan into force."""
         self._plan = plan
 
+    def models(self, caller: Caller) -> list[str]:
+        """The models that the caller may ask."""
+        _ = caller
+        return list(self._plan.models)
+
     def admit(self, ask: Ask) -> Lease | None:
         """The request's share of its caller's limits; None when the ledger must be asked first: `await fund(ask)`.
 
         Raises ApiError: 404 for a model that the caller may not use, naming those it may; 429 over a limit.
         """
         if ask.model not in self._plan.models:
-            raise ApiError(404, f"The model {ask.model[:80]!r} does not exist.", param="model", code="model_not_found")
+            raise ApiError(
+                404,
+                f"The model {ask.model[:80]!r} does not exist. There are: {', '.join(sorted(self._plan.models))}",
+                param="model",
+                code="model_not_found",
+            )
         return Lease()
 
     async def fund(self, ask: Ask) -> Lease:

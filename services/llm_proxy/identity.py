@@ -55,6 +55,11 @@ class WorkloadIdentity:
             raise LookupError(self._failure or "there is no token")
         return self._token
 
+    def refused(self, token: str) -> None:
+        """An endpoint refused this token: the next call fetches another, unless that has happened already."""
+        if token == self._token:
+            self._token, self._ends_at = "", 0.0
+
     async def close(self) -> None:
         """End a running exchange."""
         if self._renewal is not None:

@@ -54,6 +54,8 @@ class Endpoint:
     priority: int
     weight: float
     state: State
+    identity: bool
+    """Whether calls carry a token of the pod's own identity instead of a key."""
 
     @property
     def auth(self) -> tuple[str, str] | None:
@@ -172,6 +174,7 @@ class Compiler:
             priority=settings.priority,
             weight=settings.weight,
             state=state,
+            identity=settings.auth == "workload_identity",
         )
 
 

@@ -1,5 +1,7 @@
 """Start-up settings of the LLM pool."""
 
+from pydantic import Field
+
 from common.settings import ServiceSettings
 
 
@@ -9,3 +11,4 @@ class PoolSettings(ServiceSettings):
     service: str = "llm-proxy"
     port: int = 8081
     max_body_bytes: int = 32 * 1024 * 1024
+    workers: int = Field(default=1, ge=1, le=64, description="Processes that share the port; one uses one core.")
