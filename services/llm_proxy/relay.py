@@ -21,7 +21,7 @@ from llm_proxy.sse import EndlessLine, EventStream
 # Events without content are held back so that another endpoint may still answer, but not for ever: a caller whose
 # model thinks for minutes must see that the connection lives.
 LONGEST_HOLD_S = 5.0
-LONGEST_HOLD_BYTES = 256 * 1024
+LONGEST_HOLD_BYTES = 16 * 1024 * 1024
 UNKNOWN_WAIT_S = 1.0
 
 

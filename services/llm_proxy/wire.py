@@ -6,6 +6,9 @@ import msgspec
 
 from llm_proxy.ask import Usage
 
+_NONE = msgspec.Raw(b"")
+_NOTHING = (b"", b"null", b'""', b"[]", b"{}")
+
 
 class Details(msgspec.Struct):
     """Part of the tokens read."""
@@ -35,18 +38,18 @@ class WireUsage(msgspec.Struct):
 class Message(msgspec.Struct):
     """What a choice says, each field still encoded: only whether there is anything matters."""
 
-    content: msgspec.Raw | None = None
-    tool_calls: msgspec.Raw | None = None
-    function_call: msgspec.Raw | None = None
-    refusal: msgspec.Raw | None = None
-    audio: msgspec.Raw | None = None
-    reasoning_content: msgspec.Raw | None = None
-    reasoning: msgspec.Raw | None = None
+    content: msgspec.Raw = _NONE
+    tool_calls: msgspec.Raw = _NONE
+    function_call: msgspec.Raw = _NONE
+    refusal: msgspec.Raw = _NONE
+    audio: msgspec.Raw = _NONE
+    reasoning_content: msgspec.Raw = _NONE
+    reasoning: msgspec.Raw = _NONE
 
     def empty(self) -> bool:
         """Whether it says nothing."""
         return all(
-            part is None or bytes(part) in _NOTHING
+            bytes(part) in _NOTHING
             for part in (
                 self.content,
                 self.tool_calls,
@@ -120,6 +123,3 @@ def error_code(error: Any) -> str:
     if isinstance(error, dict):
         return str(error.get("code") or error.get("type") or "error")[:80]
     return "error"
-
-
-_NOTHING = (b"", b"null", b'""', b"[]", b"{}")

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from common import key_file
-from fakes.endpoint import Endpoint, Reply, serving
+from fakes.upstream import Endpoint, Reply, serving
 
 CHAT = "/v1/chat/completions"
 OK = Reply(body={"answer": "yes"})
