@@ -59,7 +59,7 @@ class EventStream:
         """How many there were: about one a token."""
         self._open: list[bytes] = []
         self._open_bytes = 0
-        self._last: deque[bytes] = deque(maxlen=LAST_LINES)
+        self.last: deque[bytes] = deque(maxlen=LAST_LINES)
         self._last_bytes = 0
         self._after_cr = False
 
@@ -79,7 +79,8 @@ class EventStream:
             self._open_bytes += len(rest)
             if self._open_bytes > LONGEST_LINE_BYTES:
                 raise EndlessLine
-            self._open.append(rest)
+            if rest:
+                self._open.append(rest)
             return
         if self._open:
             self._open.append(lines[0])
@@ -100,7 +101,7 @@ class EventStream:
         """
         self._finish()
         whole = reason = False
-        for line in reversed(self._last):
+        for line in reversed(self.last):
             data = line[5:].strip()
             if data == b"[DONE]":
                 whole = True
@@ -117,7 +118,7 @@ class EventStream:
     def usage(self) -> Usage | None:
         """What the last events say was used."""
         self._finish()
-        for line in reversed(self._last):
+        for line in reversed(self.last):
             if b'"usage"' in line:
                 event = _event(line[5:])
                 if event is not None:
@@ -140,12 +141,12 @@ class EventStream:
                 self.malformed = True
             return
         self.events += 1
-        if len(self._last) == LAST_LINES:
-            self._last_bytes -= len(self._last[0])
-        self._last.append(line)
+        if len(self.last) == LAST_LINES:
+            self._last_bytes -= len(self.last[0])
+        self.last.append(line)
         self._last_bytes += len(line)
-        while self._last_bytes > LONGEST_TAIL_BYTES and len(self._last) > 1:
-            self._last_bytes -= len(self._last.popleft())
+        while self._last_bytes > LONGEST_TAIL_BYTES and len(self.last) > 1:
+            self._last_bytes -= len(self.last.popleft())
         if not self.begun and self.failed is None:
             self._first(line[5:].strip())
 
