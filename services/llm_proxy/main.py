@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from common.app import create_app, serve
 from common.live_config import LiveConfig
+from llm_proxy.check import refuse_faulty
 from llm_proxy.config import PoolConfig
 from llm_proxy.proxy import Pool
 from llm_proxy.routes import router
@@ -16,7 +17,10 @@ from llm_proxy.settings import PoolSettings
 
 def run(settings: PoolSettings) -> None:
     """Serve until told to end."""
-    live = LiveConfig(PoolConfig, settings.config_file, service=settings.service, last_good_dir=settings.last_good_dir)
+    kept = settings.last_good_dir
+    live = LiveConfig(
+        PoolConfig, settings.config_file, service=settings.service, last_good_dir=kept, validate_extra=refuse_faulty
+    )
     live.load()
 
     @asynccontextmanager

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -13,7 +13,7 @@ from llm_proxy.config import Model as ModelSettings
 from llm_proxy.config import Operation, PoolConfig, Space
 from llm_proxy.config import Timeouts as TimeoutSettings
 from llm_proxy.failures import RetryBudget
-from llm_proxy.keys import KeyRing
+from llm_proxy.keys import Key, KeyRing
 from llm_proxy.prices import Price
 from llm_proxy.state import State
 
@@ -123,6 +123,13 @@ class Compiler:
         # A model that left keeps those who wait for it until they are answered: its queue is theirs, not the plan's.
         self._models = {name: state for name, state in self._models.items() if name in models}
         return Plan(config, hash, models)
+
+    def looked(self, keys: Iterable[Key]) -> None:
+        """These keys changed: their endpoints may be usable again."""
+        changed = {id(key) for key in keys}
+        for state in self._endpoints.values():
+            if id(state.key) in changed:
+                state.look()
 
     def _model(self, config: PoolConfig, name: str, model: ModelSettings, share: int) -> ModelPlan:
         endpoints = tuple(self._endpoint(config, name, model, endpoint, share) for endpoint in model.endpoints)
