@@ -29,6 +29,7 @@ class Caller:
     groups: tuple[str, ...]
     lane: Lane
     key_id: str
+    key_name: str = ""
 
 
 ANYONE = Caller(tenant="default", groups=(), lane="interactive", key_id="none")
@@ -64,7 +65,7 @@ class Authenticator:
         if stored.expired(datetime.now(UTC)):
             raise self._refused("expired")
         # The header may lower a key's lane, never raise it.
-        return Caller(stored.tenant, stored.groups, "batch" if lane == "batch" else stored.lane, stored.id)
+        return Caller(stored.tenant, stored.groups, "batch" if lane == "batch" else stored.lane, stored.id, stored.name)
 
     def _refused(self, reason: str) -> ApiError:
         REFUSED.labels(self._service, reason).inc()

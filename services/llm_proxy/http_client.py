@@ -3,11 +3,11 @@
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from llm_proxy.http_connection import Connection, UpstreamBroken
 
@@ -214,3 +214,39 @@ async def upstream_client() -> AsyncGenerator[UpstreamClient]:
         yield client
     finally:
         client.close()
+
+
+async def fetch(
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    within_s: float,
+    form: Mapping[str, str] | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> bytes:
+    """A page of another service, with a connection of its own; with a `form` it is posted.
+
+    Raises OSError when there is no answer, or another than 200, within the time.
+    """
+    loop = asyncio.get_running_loop()
+    origin, parts = Origin.of(url), urlsplit(url)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    body = b"" if form is None else urlencode(form).encode()
+    given = {"host": origin.host_header, "accept": "application/json", **headers, "content-length": str(len(body))}
+    if form is not None:
+        given["content-type"] = "application/x-www-form-urlencoded"
+    lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
+    head = f"{'GET' if form is None else 'POST'} {path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")
+    client = UpstreamClient(tls)
+    try:
+        patience = Patience(within_s, within_s, loop.time() + within_s)
+        connection = await client.exchange(origin, head, body, patience, whole=True)
+        answer = await connection.whole()
+        connection.done()
+    except UpstreamBroken as broken:
+        raise OSError(broken.detail) from None
+    finally:
+        client.close()
+    if connection.status != 200:
+        raise OSError(f"HTTP {connection.status}")
+    return answer

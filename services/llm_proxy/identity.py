@@ -1,116 +1,69 @@
-"""Tokens for endpoints that know a workload instead of a key: a pod's federated token, exchanged at Microsoft Entra ID.
-
-https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow (third case: with a federated
-credential). The environment variables are those that the workload identity webhook sets.
-"""
+"""The pod's own identity at Azure (workload identity): its token instead of a key."""
 
 import asyncio
+import json
 import os
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
-
-import msgspec
+from typing import Any
 
 from common.logs import get_logger
-from llm_proxy.http_client import Origin, Patience, UpstreamClient
-from llm_proxy.http_connection import UpstreamBroken
+from common.metrics import counter
+from llm_proxy.http_client import fetch
+from llm_proxy.keys import Key
 
 log = get_logger("identity")
+FAILURES = counter("pool_identity_failures_total", "Tokens of the pod's identity that could not be had")
 
 SCOPE = "https://cognitiveservices.azure.com/.default"
-DEFAULT_AUTHORITY = "https://login.microsoftonline.com"
-# A new token is fetched this long before the old one ends, so that no call waits for it.
-RENEW_BEFORE_S = 300.0
-EXCHANGE_S = 10.0
-# After a failed exchange the next call tries again no sooner.
-RETRY_S = 5.0
+AUTHORITY = "https://login.microsoftonline.com/"
+# Fetched again so long before the old one ends, so that an outage of the authority is not felt.
+EARLY_S = 600.0
+RETRY_S = 10.0
+TIMEOUT_S = 10.0
 
 
-class _Token(msgspec.Struct):
-    access_token: str
-    expires_in: int
+class Identity:
+    """Exchanges the token that Kubernetes projects into the pod for one of Azure; see its workload identity docs."""
 
+    def __init__(
+        self, environment: Mapping[str, str] = os.environ, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._environment = environment
+        self._clock = clock
+        self._token: str | None = None
+        self._due_at = 0.0
 
-@dataclass
-class WorkloadIdentity:
-    """The process's own identity; the token is shared by all endpoints that use it."""
+    async def refresh(self, keys: list[Key]) -> list[Key]:
+        """Give the keys that wait for it the token in force; those that changed. A failure keeps the old token."""
+        if not keys:
+            return []
+        if self._clock() >= self._due_at:
+            try:
+                self._token, lives_s = await self._fetch()
+                self._due_at = self._clock() + max(RETRY_S, lives_s - EARLY_S)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                FAILURES.inc()
+                log.error("identity_refused", error=type(error).__name__)
+                self._due_at = self._clock() + RETRY_S
+        token = self._token
+        return [] if token is None else [key for key in keys if key.take(token)]
 
-    client: UpstreamClient
-    _token: str = ""
-    _ends_at: float = 0.0
-    _failed_until: float = 0.0
-    _failure: str = ""
-    _renewal: "asyncio.Task[None] | None" = None
-
-    async def token(self) -> str:
-        """A token that is valid now; raises LookupError saying why there is none."""
-        left = self._ends_at - asyncio.get_running_loop().time()
-        if left < RENEW_BEFORE_S and (self._renewal is None or self._renewal.done()):
-            self._renewal = asyncio.create_task(self._renew(), name="workload-identity")
-        if left <= 0 and self._renewal is not None:
-            # One exchange serves all who wait; a caller who leaves does not end it.
-            await asyncio.shield(self._renewal)
-        if not self._token or self._ends_at <= asyncio.get_running_loop().time():
-            raise LookupError(self._failure or "there is no token")
-        return self._token
-
-    def refused(self, token: str) -> None:
-        """An endpoint refused this token: the next call fetches another, unless that has happened already."""
-        if token == self._token:
-            self._token, self._ends_at = "", 0.0
-
-    async def close(self) -> None:
-        """End a running exchange."""
-        if self._renewal is not None:
-            self._renewal.cancel()
-            await asyncio.gather(self._renewal, return_exceptions=True)
-
-    async def _renew(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now < self._failed_until:
-            return
-        try:
-            got = await self._exchange()
-        except (LookupError, UpstreamBroken, msgspec.MsgspecError) as error:
-            self._failure = f"the workload identity gave no token: {error}"
-            self._failed_until = now + RETRY_S
-            log.error("identity_failed", reason=self._failure)
-            return
-        self._token, self._ends_at, self._failure = got.access_token, now + got.expires_in, ""
-
-    async def _exchange(self) -> _Token:
-        named = {name: os.environ.get(name, "") for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID")}
-        file = os.environ.get("AZURE_FEDERATED_TOKEN_FILE", "")
-        for name, value in {**named, "AZURE_FEDERATED_TOKEN_FILE": file}.items():
-            if not value:
-                raise LookupError(f"{name} is not set")
-        try:
-            # Read at each exchange: the kubelet puts a new one there before the old one ends.
-            assertion = await asyncio.to_thread(Path(file).read_text, encoding="utf-8")
-        except OSError as error:
-            raise LookupError(f"{file} cannot be read: {error.strerror}") from None
+    async def _fetch(self) -> tuple[str, float]:
+        given = self._environment
+        authority = given.get("AZURE_AUTHORITY_HOST", AUTHORITY).rstrip("/")
         form = {
-            "client_id": named["AZURE_CLIENT_ID"],
+            "client_id": given["AZURE_CLIENT_ID"],
             "scope": SCOPE,
-            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            "client_assertion": assertion.strip(),
             "grant_type": "client_credentials",
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_assertion": await asyncio.to_thread(_read, Path(given["AZURE_FEDERATED_TOKEN_FILE"])),
         }
-        body = urlencode(form).encode()
-        authority = os.environ.get("AZURE_AUTHORITY_HOST", "") or DEFAULT_AUTHORITY
-        path = f"{urlsplit(authority).path.rstrip('/')}/{named['AZURE_TENANT_ID']}/oauth2/v2.0/token"
-        origin = Origin.of(authority)
-        head = (
-            f"POST {path} HTTP/1.1\r\nhost: {origin.host_header}\r\naccept: application/json\r\n"
-            f"content-type: application/x-www-form-urlencoded\r\ncontent-length: {len(body)}\r\n\r\n"
-        )
-        patience = Patience(EXCHANGE_S, EXCHANGE_S, asyncio.get_running_loop().time() + EXCHANGE_S)
-        connection = await self.client.exchange(origin, head.encode("latin-1"), body, patience, whole=True)
-        try:
-            answer = await connection.whole()
-        finally:
-            connection.done()
-        if connection.status != 200:
-            raise LookupError(f"HTTP {connection.status}")
-        return msgspec.json.decode(answer, type=_Token)
+        url = f"{authority}/{given['AZURE_TENANT_ID']}/oauth2/v2.0/token"
+        content: dict[str, Any] = json.loads(await fetch(url, headers={}, within_s=TIMEOUT_S, form=form))
+        return str(content["access_token"]), float(content["expires_in"])
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip()

@@ -18,10 +18,26 @@ class Key:
     `usable` is all that the choice of an endpoint looks at.
     """
 
-    __slots__ = ("_bearer", "_clock", "_reference", "_refused", "_stamp", "_value", "header", "probe_at", "reason")
+    __slots__ = (
+        "_bearer",
+        "_clock",
+        "_reference",
+        "_refused",
+        "_stamp",
+        "_value",
+        "awaited",
+        "header",
+        "probe_at",
+        "reason",
+    )
 
     def __init__(
-        self, reference: KeyReference | None, *, bearer: bool = True, clock: Callable[[], float] = time.monotonic
+        self,
+        reference: KeyReference | None,
+        *,
+        bearer: bool = True,
+        awaited: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reference = reference
         self._bearer = bearer
@@ -30,7 +46,9 @@ class Key:
         self._value: str | None = None
         self._refused: str | None = None
         self.header: tuple[str, str] | None = None
-        self.reason = ""
+        self.awaited = awaited
+        """It is no configured key but a token of the pod's identity, brought by `take`."""
+        self.reason = "key_missing" if awaited else ""
         self.probe_at = 0.0
         self.refresh()
 
@@ -94,8 +112,14 @@ class KeyRing:
         identity = (model, endpoint.name, endpoint.url, bearer, endpoint.auth, *place)
         key = self._keys.get(identity)
         if key is None:
-            key = self._keys[identity] = Key(reference, bearer=bearer, clock=self._clock)
+            key = self._keys[identity] = Key(
+                reference, bearer=bearer, awaited=endpoint.auth == "workload_identity", clock=self._clock
+            )
         return key
+
+    def awaited(self) -> list[Key]:
+        """Those that need the pod's token."""
+        return [key for key in self._keys.values() if key.awaited]
 
     def keep(self, keys: Iterable[Key]) -> None:
         """Forget all others."""

@@ -141,7 +141,7 @@ class Operations:
     def _usable(self, headers: dict[str, str]) -> list[str]:
         """The names of the models that the caller may ask."""
         caller = self._proxy.auth.authenticate(headers)
-        return self._proxy.admission.callers.models(caller)
+        return self._proxy.admission.callers.may_use(caller)
 
     def _shown(self, name: str) -> dict[str, Any]:
         created = int(self._live.current.loaded_at)

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -13,7 +13,7 @@ from llm_proxy.config import Model as ModelSettings
 from llm_proxy.config import Operation, PoolConfig, Space
 from llm_proxy.config import Timeouts as TimeoutSettings
 from llm_proxy.failures import RetryBudget
-from llm_proxy.keys import KeyRing
+from llm_proxy.keys import Key, KeyRing
 from llm_proxy.prices import Price
 from llm_proxy.state import State
 
@@ -54,8 +54,6 @@ class Endpoint:
     priority: int
     weight: float
     state: State
-    identity: bool
-    """Whether calls carry a token of the pod's own identity instead of a key."""
 
     @property
     def auth(self) -> tuple[str, str] | None:
@@ -126,6 +124,13 @@ class Compiler:
         self._models = {name: state for name, state in self._models.items() if name in models}
         return Plan(config, hash, models)
 
+    def looked(self, keys: Iterable[Key]) -> None:
+        """These keys changed: their endpoints may be usable again."""
+        changed = {id(key) for key in keys}
+        for state in self._endpoints.values():
+            if id(state.key) in changed:
+                state.look()
+
     def _model(self, config: PoolConfig, name: str, model: ModelSettings, share: int) -> ModelPlan:
         endpoints = tuple(self._endpoint(config, name, model, endpoint, share) for endpoint in model.endpoints)
         state = self._models.get(name)
@@ -174,7 +179,6 @@ class Compiler:
             priority=settings.priority,
             weight=settings.weight,
             state=state,
-            identity=settings.auth == "workload_identity",
         )
 
 

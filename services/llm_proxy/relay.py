@@ -12,7 +12,6 @@ from llm_proxy.admission import Ask, Endpoint, Failure, Next, Reservation, Route
 from llm_proxy.body import Body
 from llm_proxy.http_client import Patience, UpstreamClient
 from llm_proxy.http_connection import Connection, UpstreamBroken
-from llm_proxy.identity import WorkloadIdentity
 from llm_proxy.judgement import Verdict
 from llm_proxy.observation import Course
 from llm_proxy.outlet import DONE, Outlet
@@ -31,7 +30,6 @@ class Parts:
 
     router: Router
     client: UpstreamClient
-    identity: WorkloadIdentity
     targets: Targets
 
 
@@ -121,13 +119,9 @@ class Relay:
         return place
 
     async def _send(self, place: Reservation, *, whole: bool) -> Connection:
-        """The endpoint's answer up to its head, or all of it; raises UpstreamBroken, or LookupError without a key."""
+        """The endpoint's answer up to its head, or all of it; raises UpstreamBroken."""
         endpoint, ask = place.endpoint, self._ask
         auth = place.auth
-        if endpoint.identity:
-            token = await self._parts.identity.token()
-            endpoint.state.key.take(token)
-            auth = ("authorization", f"Bearer {token}")
         name = endpoint.model
         if name is None and place.model.name != ask.model:
             name = b'"%s"' % place.model.name.encode()
@@ -154,8 +148,6 @@ class Relay:
             connection = await self._send(place, whole=True)
         except UpstreamBroken as broken:
             return judgement.of_broken(broken), {}
-        except LookupError as error:
-            return Verdict(Failure.KEY_MISSING, str(error)), {}
         try:
             headers = connection.headers
             place.learn(headers)
@@ -170,8 +162,6 @@ class Relay:
             connection = await self._send(place, whole=False)
         except UpstreamBroken as broken:
             return judgement.of_broken(broken), {}
-        except LookupError as error:
-            return Verdict(Failure.KEY_MISSING, str(error)), {}
         headers = connection.headers
         try:
             place.learn(headers)
@@ -271,9 +261,6 @@ class Relay:
 
     def _failed(self, place: Reservation, verdict: Verdict) -> Next:
         assert verdict.failure is not None
-        if verdict.failure is Failure.KEY_REFUSED and place.endpoint.identity:
-            header = place.endpoint.state.key.header
-            self._parts.identity.refused(header[1].removeprefix("Bearer ") if header else "")
         then = place.failed(verdict.failure, verdict.retry_after_s)
         self._course.failed(place.endpoint, verdict.failure, verdict.detail, then.value)
         return then

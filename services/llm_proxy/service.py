@@ -11,12 +11,13 @@ from common.logs import get_logger
 from common.metrics import BUILD
 from llm_proxy.addressing import Targets
 from llm_proxy.admission import Admission
+from llm_proxy.check import refuse_faulty
 from llm_proxy.config import PoolConfig
 from llm_proxy.http_client import upstream_client
-from llm_proxy.identity import WorkloadIdentity
 from llm_proxy.operations import Operations
 from llm_proxy.proxy import OPERATIONS, Proxy
 from llm_proxy.relay import Parts
+from llm_proxy.replicas import ApiServer
 from llm_proxy.settings import PoolSettings
 from llm_proxy.tracing import Tracing
 
@@ -33,11 +34,22 @@ class Pool:
         logs.setup(settings.service, settings.log_level)
         self.health = Health(settings.service)
         self._live = LiveConfig(
-            PoolConfig, settings.config_file, service=settings.service, last_good_dir=settings.last_good_dir
+            PoolConfig,
+            settings.config_file,
+            service=settings.service,
+            last_good_dir=settings.last_good_dir,
+            validate_extra=refuse_faulty,
         )
         self._live.load()
         self._tracing = Tracing(settings)
-        self._admission = Admission(self._live)
+        database = settings.database_url
+        self._admission = Admission(
+            self._live,
+            workers=settings.workers,
+            ledger_dir=settings.ledger_dir,
+            database_url=database.get_secret_value() if database else None,
+            api_server=ApiServer.of_this_pod(),
+        )
         self._proxy = Proxy(self._admission, Authenticator(settings), self._tracing, settings.max_body_bytes)
         self._operations = Operations(self._proxy, self._live, self.health)
         BUILD.labels(settings.service, settings.commit, settings.environment).set(1)
@@ -61,11 +73,9 @@ class Pool:
                 await stack.enter_async_context(self._live.watch())
                 await stack.enter_async_context(self._admission.running())
                 client = await stack.enter_async_context(upstream_client())
-                identity = WorkloadIdentity(client)
-                stack.push_async_callback(identity.close)
                 targets = Targets()
                 self._live.subscribe(lambda _: targets.forget())
-                self._proxy.parts = Parts(self._admission.router, client, identity, targets)
+                self._proxy.parts = Parts(self._admission.router, client, targets)
             except Exception as error:
                 log.exception("start_failed")
                 await send({"type": "lifespan.startup.failed", "message": str(error)})

@@ -13,6 +13,7 @@ from llm_proxy.settings import PoolSettings
 
 WORKER = "FAIRLEAD_WORKER"
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
+LEDGER = "FAIRLEAD_LEDGER_DIR"
 # A worker that dies is started again, not more often than this.
 PAUSE_S = 1.0
 LOOK_S = 0.2
@@ -35,7 +36,8 @@ def spread(settings: PoolSettings) -> bool:
 
 class _Workers:
     def __init__(self, count: int, folder: str, drain_s: float) -> None:
-        self._environment = {**os.environ, METRICS: folder}
+        # Without another place to count together what callers use, they use this one.
+        self._environment = {LEDGER: f"{folder}/ledger", **os.environ, METRICS: folder}
         self._drain_s = drain_s
         self._running = [self._start(number) for number in range(count)]
         self._ending = False
