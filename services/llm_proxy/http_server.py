@@ -5,6 +5,7 @@ both framings at once, a length given twice and bare line ends; here such a refu
 """
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +16,9 @@ from common.errors import ApiError, error_body, invalid
 
 LONGEST_HEAD_BYTES = 32 * 1024
 # From a connection's or a request's first byte to the end of its head, and from there to the end of its body.
-HEAD_S = 10.0
-BODY_S = 120.0
+HEAD_S = float(os.environ.get("FAIRLEAD_REQUEST_HEAD_S", "10"))
+# A body may take longer, as it may be larger; by default 12 times as long.
+BODY_S = HEAD_S * 12
 CONNECTION = "fairlead.connection"
 
 
