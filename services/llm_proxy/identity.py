@@ -20,7 +20,7 @@ SCOPE = "https://cognitiveservices.azure.com/.default"
 AUTHORITY = "https://login.microsoftonline.com/"
 # Fetched again so long before the old one ends, so that an outage of the authority is not felt.
 EARLY_S = 600.0
-RETRY_S = 10.0
+RETRY_S = float(os.environ.get("FAIRLEAD_IDENTITY_RETRY_S", "10"))
 TIMEOUT_S = 10.0
 
 
