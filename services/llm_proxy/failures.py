@@ -110,6 +110,16 @@ class RetryBudget:
         requests, retries = self._before
         return self.reserve + self.share * (self._requests + requests) - self._retries - retries
 
+    def scarce(self, now: float) -> bool:
+        """Whether endpoints that just failed should be tried last: the share is used up, the reserve is for surprises.
+
+        One retry in a while is never scarce, or a pool with little traffic would not find out who is back.
+        """
+        if now >= self._turn:
+            self._rotate(now)
+        requests, retries = self._before
+        return self._retries + retries >= max(1.0, self.share * (self._requests + requests))
+
     def spend(self, now: float) -> bool:
         """Whether one more retry is allowed; it is then counted."""
         if self.left(now) < 1:

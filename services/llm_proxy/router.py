@@ -12,9 +12,6 @@ from llm_proxy.failures import MANY, RULES, Failure, Next
 from llm_proxy.plan import Endpoint, ModelPlan, Plan
 from llm_proxy.waiting import CallLater, Waiter, WaitingRoom
 
-# With fewer retries left than this, endpoints that just failed are tried last.
-FEW_RETRIES = 1.0
-
 
 class Reservation:
     """An endpoint's place for one call. Always `release` it; the verdict comes before."""
@@ -156,7 +153,7 @@ class Router:
             self._batch_share if ask.lane == "batch" else 1.0,
             now,
             self._spill_at,
-            model.state.retries.left(now) < FEW_RETRIES,
+            model.state.retries.scarce(now),
             self._draw,
         )
         if endpoint is None:

@@ -24,6 +24,7 @@ LONGEST_ASIDE_S = 60.0
 FEW_REQUESTS = 20
 FEW_TOKENS = 100_000
 UNLIMITED = 1 << 60
+FULL = 2.0
 
 
 class State:
@@ -47,6 +48,7 @@ class State:
         "plain",
         "requests",
         "tokens",
+        "trouble",
     )
 
     def __init__(self, model: str, name: str, key: Key, clock: Callable[[], float] = time.monotonic) -> None:
@@ -64,6 +66,7 @@ class State:
         self.latency_at = 0.0
         self.plain = True
         """No limits and no trouble: it may be taken without a second look. The hot path's first question."""
+        self.trouble = False
         self._clock = clock
         self._limits: tuple[Limits, int] | None = None
         self._breaker_gauge = BREAKER.labels(model, name)
@@ -85,18 +88,43 @@ class State:
 
     def look(self) -> None:
         """Work out whether a second look is needed, and show the state in the metrics."""
-        self.plain = (
-            self.tokens is None
-            and self.requests is None
-            and self.concurrency == UNLIMITED
-            and self.breaker.state == CLOSED
-            and not self.aside_until
-            and self.learned_requests is None
-            and self.learned_tokens is None
-            and self.key.usable
+        self.trouble = bool(
+            self.breaker.state != CLOSED
+            or self.aside_until
+            or self.learned_requests is not None
+            or self.learned_tokens is not None
+            or not self.key.usable
         )
+        limited = self.tokens is not None or self.requests is not None or self.concurrency != UNLIMITED
+        self.plain = not self.trouble and not limited
         self._breaker_gauge.set(self.breaker.state)
         self._key_gauge.set(not self.key.usable)
+
+    def fullness(self, now: float, units: int, share: float) -> float:
+        """How full the fullest of its limits is, 0 to 1; FULL when a call of `units` tokens may not begin now."""
+        if self.trouble and self.free_at(now, units, share) > now:
+            return FULL
+        fullest = self.in_flight / self.concurrency
+        if fullest >= share:
+            return FULL
+        window = self.requests
+        if window is not None:
+            room = window.room(now)
+            full = 1 - room / window.limit
+            if room < 1 or full >= share:
+                return FULL
+            if full > fullest:
+                fullest = full
+        window = self.tokens
+        if window is not None:
+            room = window.room(now)
+            full = 1 - room / window.limit
+            # A call over the whole limit waits for an empty window, rather than for ever.
+            if (room < units and room < window.limit) or full >= share:
+                return FULL
+            if full > fullest:
+                fullest = full
+        return fullest
 
     def free_at(self, now: float, units: int, share: float) -> float:
         """When a call of `units` tokens may begin: `now` when it may now; infinity when no time is known.
@@ -107,7 +135,7 @@ class State:
         if not self.key.usable:
             at = max(at, self.key.probe_at or math.inf)
         broken = self.breaker.free_at()
-        if broken is None or self.in_flight >= self.concurrency * share:
+        if broken is None or self.in_flight / self.concurrency >= share:
             return math.inf
         at = max(at, broken)
         if self.requests is not None:
@@ -128,7 +156,7 @@ class State:
             return f"breaker {NAMES[self.breaker.state]}"
         if self.aside_until > now:
             return "limited by the endpoint"
-        if self.in_flight >= self.concurrency * share:
+        if self.in_flight / self.concurrency >= share:
             return "concurrency limit"
         if self.requests is not None and self.requests.free_at(now, _with_headroom(self.requests, 1, share)) > now:
             return "requests per minute"
@@ -149,10 +177,13 @@ class State:
         self.in_flight += 1
         if self.plain:
             return False
-        if self.tokens is not None:
-            self.tokens.add(now, min(units, self.tokens.limit))
+        window = self.tokens
+        if window is not None:
+            window.add(now, units if units < window.limit else window.limit)
         if self.requests is not None:
             self.requests.add(now, 1)
+        if not self.trouble:
+            return False
         if self.learned_requests is not None:
             self.learned_requests.left -= 1
         if self.learned_tokens is not None:
@@ -172,7 +203,7 @@ class State:
         else:
             self.latency_s += LATENCY_GAIN * (first_byte_s - self.latency_s)
         self.latency_at = now
-        if not self.plain:
+        if self.trouble:
             if self.aside_until <= now:
                 self.aside_until, self.asides = 0.0, 0
             if not self.key.usable:
