@@ -6,11 +6,10 @@ both framings at once, a length given twice and bare line ends; here such a refu
 
 import asyncio
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from common.errors import ApiError, error_body, invalid
 
@@ -20,6 +19,7 @@ HEAD_S = float(os.environ.get("FAIRLEAD_REQUEST_HEAD_S", "10"))
 # A body may take longer, as it may be larger; by default 12 times as long.
 BODY_S = HEAD_S * 12
 CONNECTION = "fairlead.connection"
+CYCLE = "fairlead.cycle"
 
 
 class CallerConnection(HttpToolsProtocol):
@@ -74,6 +74,29 @@ class CallerConnection(HttpToolsProtocol):
                 self._refuse(ApiError(431, message, code="headers_too_large"))
                 return
         super().on_headers_complete()
+        # A caller may send its next request before this one is answered: each knows its own turn.
+        self.scope[CYCLE] = self.cycle  # type: ignore[literal-required]
+
+    async def answer(
+        self, cycle: RequestResponseCycle, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
+    ) -> None:
+        """A whole answer in one write: the head and the body apart would be two packets and two system calls."""
+        if self.flow.write_paused and not cycle.disconnected:
+            await self.flow.drain()
+        if cycle.disconnected:
+            return
+        parts = [STATUS_LINE[status]]
+        for name, value in (*self.server_state.default_headers, *headers):
+            parts += (name, b": ", value, b"\r\n")
+        if not cycle.keep_alive:
+            parts.append(b"connection: close\r\n")
+        parts += (b"content-length: %d\r\n\r\n" % len(body), body)
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(b"".join(parts))
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -117,8 +140,3 @@ class CallerConnection(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def connection_of(scope: Any) -> CallerConnection | None:
-    """The caller's connection; None under another server."""
-    return scope.get(CONNECTION)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from common.errors import ApiError, error_body
+from llm_proxy.http_server import CONNECTION, CYCLE, CallerConnection
 from llm_proxy.judgement import Verdict
 from llm_proxy.observation import Course
 
 if TYPE_CHECKING:
-    from starlette.types import Send
+    from starlette.types import Scope, Send
 
 EVENT_STREAM = "text/event-stream"
 # What of an endpoint's own headers reaches the caller.
@@ -22,9 +23,13 @@ DONE = b"data: [DONE]\n\n"
 class Outlet:
     """One answer. `began` is when the request came, on the performance counter."""
 
-    __slots__ = ("_began", "_course", "_responses", "_send", "_show", "begun", "ended", "streaming")
+    __slots__ = ("_began", "_connection", "_course", "_cycle", "_responses", "_send", "_show", "begun", "ended")
 
-    def __init__(self, send: "Send", course: Course, began: float, *, show: bool, responses: bool) -> None:
+    def __init__(
+        self, scope: "Scope", send: "Send", course: Course, began: float, *, show: bool, responses: bool
+    ) -> None:
+        self._connection: CallerConnection = scope[CONNECTION]
+        self._cycle = scope[CYCLE]
         self._send = send
         self._course = course
         self._began = began
@@ -32,22 +37,19 @@ class Outlet:
         self._responses = responses
         self.begun = False
         self.ended = False
-        self.streaming = False
 
     async def whole(self, verdict: Verdict, endpoint: str, headers: Mapping[str, str]) -> None:
         """An answer that is complete."""
         start = self._headers(verdict.content_type, endpoint, headers)
-        start.append((b"content-length", b"%d" % len(verdict.body)))
         self.begun = self.ended = self._course.answered_with_head = True
-        await self._send({"type": "http.response.start", "status": verdict.status, "headers": start})
-        await self._send({"type": "http.response.body", "body": verdict.body})
+        await self._connection.answer(self._cycle, verdict.status, start, verdict.body)
 
     async def begin(self, endpoint: str, headers: Mapping[str, str]) -> None:
         """The head of a stream."""
         start = self._headers(headers.get("content-type", EVENT_STREAM), endpoint, headers)
         # Proxies on the way must not collect what is meant to arrive word by word.
         start += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
-        self.begun = self.streaming = self._course.answered_with_head = True
+        self.begun = self._course.answered_with_head = True
         await self._send({"type": "http.response.start", "status": 200, "headers": start})
 
     async def piece(self, data: bytes) -> None:

@@ -16,7 +16,7 @@ from llm_proxy import slices
 from llm_proxy.admission import Admission, Ask
 from llm_proxy.config import Operation
 from llm_proxy.hedge import Hedger
-from llm_proxy.http_server import connection_of
+from llm_proxy.http_server import CONNECTION, CallerConnection
 from llm_proxy.observation import REQUESTS, Course, Meters
 from llm_proxy.outlet import Outlet
 from llm_proxy.plan import PATHS
@@ -68,7 +68,7 @@ class Proxy:
     async def __call__(self, operation: Operation, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Serve one call. A caller who leaves cancels it, and with it the call to the endpoint."""
         began = time.perf_counter()
-        connection = connection_of(scope)
+        connection: CallerConnection = scope[CONNECTION]
         task = asyncio.current_task()
         assert task is not None
         gone = False
@@ -84,6 +84,7 @@ class Proxy:
             headers = read_head(scope)
             course.request_id = request_id(headers)
             outlet = Outlet(
+                scope,
                 send,
                 course,
                 began,
@@ -93,8 +94,7 @@ class Proxy:
             try:
                 caller = self.auth.authenticate(headers)
                 body = await self.body(headers, receive)
-                if connection is not None:
-                    connection.on_gone = on_gone
+                connection.on_gone = on_gone
                 await self._serve(operation, headers, caller, body, course, outlet)
             except ApiError as error:
                 outcome = str(error.status)
@@ -115,8 +115,7 @@ class Proxy:
                 raise
             await respond(ApiError(500, "Something went wrong on our side."), scope, receive, send)
         finally:
-            if connection is not None:
-                connection.on_gone = None
+            connection.on_gone = None
             meters = self._meters.model(course.model)
             if outcome is None:
                 meters.ok.inc()
