@@ -184,7 +184,7 @@ class Relay:
                 return held, headers
             first_s = time.perf_counter() - began
             place.succeeded(first_s)
-            self._course.meters.endpoint(place.endpoint).first_byte.observe(first_s)
+            self._course.began(place.endpoint, first_s)
             await outlet.begin(place.endpoint.name, headers)
             await outlet.piece(held)
             await self._pass_on(place, connection, events, outlet)
