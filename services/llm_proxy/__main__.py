@@ -8,7 +8,6 @@ import typer
 
 from common import yaml_text
 from common.yaml_text import ConfigError
-from llm_proxy import ledger_postgres
 from llm_proxy.check import problems
 from llm_proxy.config import PoolConfig
 from llm_proxy.main import run
@@ -57,6 +56,9 @@ def migrate() -> None:
     if url is None:
         sys.stderr.write("FAIRLEAD_DATABASE_OWNER_URL is not set: give the Postgres URL of the database's owner\n")
         raise typer.Exit(2)
+    # Serving without a database must not wait for the driver's import.
+    from llm_proxy import ledger_postgres  # noqa: PLC0415
+
     ledger_postgres.migrate(url.get_secret_value())
 
 

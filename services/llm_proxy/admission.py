@@ -31,14 +31,12 @@ from pathlib import Path
 
 from common.live_config import LiveConfig, Snapshot
 from common.logs import get_logger
-from common.postgres import open_pool
 from llm_proxy.ask import Ask, Candidate, Tried, Usage
 from llm_proxy.callers import Callers, Lease
 from llm_proxy.config import PoolConfig
 from llm_proxy.failures import Failure, Next, is_context_length, of_status
 from llm_proxy.identity import Identity
 from llm_proxy.ledger import FileLedger, Ledger, MemoryLedger
-from llm_proxy.ledger_postgres import PostgresLedger
 from llm_proxy.limits import retry_after
 from llm_proxy.plan import Compiler, Endpoint, ModelPlan, Plan
 from llm_proxy.replicas import COUNT_EVERY_S, ApiServer, ReplicaCount
@@ -85,6 +83,10 @@ class Admission:
         self._loop = asyncio.get_running_loop()
         async with AsyncExitStack() as stack:
             if self._database_url is not None:
+                # The driver takes a third of the pool's start, and most pools have no database.
+                from common.postgres import open_pool  # noqa: PLC0415
+                from llm_proxy.ledger_postgres import PostgresLedger  # noqa: PLC0415
+
                 pool = await stack.enter_async_context(open_pool(self._database_url, max_size=4))
                 self.callers.keep_in(PostgresLedger(pool, self._owner))
             tasks = [asyncio.create_task(each(), name=each.__name__) for each in (self._look, self._count)]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from common.auth import Caller
+from common.authenticator import Caller
 from common.deadline import Deadline
 from common.key_file import Lane
 from llm_proxy.config import Operation

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable
 
-from common.auth import Caller
+from common.authenticator import Caller
 from common.errors import ApiError, not_found, unavailable
 from common.logs import get_logger
 from common.metrics import counter

@@ -10,6 +10,8 @@ class Failure(enum.Enum):
     NETWORK = "network"
     SERVER_ERROR = "server_error"
     MALFORMED = "malformed"
+    EMPTY = "empty"
+    """A whole answer that stops without a word: legitimate, if rare, so the endpoint is not blamed for it."""
     LIMITED = "limited"
     TIMEOUT = "timeout"
     KEY_REFUSED = "key_refused"
@@ -44,6 +46,7 @@ RULES = {
     Failure.NETWORK: Rule(1, counts=True),
     Failure.SERVER_ERROR: Rule(1, counts=True),
     Failure.MALFORMED: Rule(1, counts=True),
+    Failure.EMPTY: Rule(1, counts=False),
     Failure.LIMITED: Rule(MANY, counts=False),
     Failure.TIMEOUT: Rule(MANY, counts=True),
     Failure.KEY_REFUSED: Rule(MANY, counts=False),

@@ -1,16 +1,16 @@
 """The pod's own identity at Azure (workload identity): its token instead of a key."""
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
 from common.logs import get_logger
 from common.metrics import counter
+from llm_proxy.http_client import fetch
 from llm_proxy.keys import Key
 
 log = get_logger("identity")
@@ -20,7 +20,7 @@ SCOPE = "https://cognitiveservices.azure.com/.default"
 AUTHORITY = "https://login.microsoftonline.com/"
 # Fetched again so long before the old one ends, so that an outage of the authority is not felt.
 EARLY_S = 600.0
-RETRY_S = 10.0
+RETRY_S = float(os.environ.get("FAIRLEAD_IDENTITY_RETRY_S", "10"))
 TIMEOUT_S = 10.0
 
 
@@ -43,7 +43,7 @@ class Identity:
             try:
                 self._token, lives_s = await self._fetch()
                 self._due_at = self._clock() + max(RETRY_S, lives_s - EARLY_S)
-            except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, TypeError) as error:
+            except (OSError, ValueError, KeyError, TypeError) as error:
                 FAILURES.inc()
                 log.error("identity_refused", error=type(error).__name__)
                 self._due_at = self._clock() + RETRY_S
@@ -61,10 +61,7 @@ class Identity:
             "client_assertion": await asyncio.to_thread(_read, Path(given["AZURE_FEDERATED_TOKEN_FILE"])),
         }
         url = f"{authority}/{given['AZURE_TENANT_ID']}/oauth2/v2.0/token"
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-        async with aiohttp.ClientSession(timeout=timeout) as session, session.post(url, data=form) as answer:
-            answer.raise_for_status()
-            content: dict[str, Any] = await answer.json()
+        content: dict[str, Any] = json.loads(await fetch(url, headers={}, within_s=TIMEOUT_S, form=form))
         return str(content["access_token"]), float(content["expires_in"])
 
 

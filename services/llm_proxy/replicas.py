@@ -1,18 +1,19 @@
 """How many copies of the pool are alive: among them the endpoints' limits are split."""
 
 import asyncio
+import json
 import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
-
-import aiohttp
+from urllib.parse import urlencode
 
 from common.logs import get_logger
 from common.metrics import counter, gauge
 from llm_proxy.config import Replicas
+from llm_proxy.http_client import fetch
 
 log = get_logger("replicas")
 ALIVE = gauge("pool_replicas", "Copies of the pool among which limits are split")
@@ -44,7 +45,7 @@ class ApiServer:
 async def alive(settings: Replicas, server: ApiServer | None) -> int:
     """The count now: pods of the Service that are ready, else the configured number.
 
-    Raises aiohttp.ClientError, OSError, TimeoutError or ValueError when the API server does not tell.
+    Raises OSError or ValueError when the API server does not tell.
     """
     if settings.service is None or server is None:
         return settings.count
@@ -53,17 +54,10 @@ async def alive(settings: Replicas, server: ApiServer | None) -> int:
     namespace = settings.namespace or await asyncio.to_thread(_read, server.account / "namespace")
     authority = server.account / "ca.crt"
     context = await asyncio.to_thread(ssl.create_default_context, cafile=authority) if authority.exists() else None
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-    async with (
-        aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(ssl=context or True)) as session,
-        session.get(
-            f"{server.url}/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
-            params={"labelSelector": f"kubernetes.io/service-name={settings.service}"},
-            headers={"authorization": f"Bearer {token}", "accept": "application/json"},
-        ) as answer,
-    ):
-        answer.raise_for_status()
-        return ready(await answer.json())
+    query = urlencode({"labelSelector": f"kubernetes.io/service-name={settings.service}"})
+    url = f"{server.url}/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?{query}"
+    answer = await fetch(url, headers={"authorization": f"Bearer {token}"}, within_s=TIMEOUT_S, tls=context)
+    return ready(json.loads(answer))
 
 
 def ready(slices: Any) -> int:
@@ -94,7 +88,7 @@ class ReplicaCount:
         try:
             self.count = await alive(settings, self._server)
             self._known = True
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        except (OSError, ValueError) as error:
             FAILURES.inc()
             log.warning("replicas_not_counted", error=type(error).__name__, kept=self.count)
             if not self._known:
