@@ -94,7 +94,12 @@ def problems(text: str, model: type[BaseModel]) -> list[ConfigError]:
 
 def _problems(error: ValidationError, text: str) -> list[ConfigError]:
     found: list[ConfigError] = []
-    for problem in error.errors():
+    problems = error.errors()
+    for problem in problems:
+        # Of a list whose items are refused Pydantic says too that it is empty.
+        loc = problem["loc"]
+        if problem["type"] == "too_short" and any(p["loc"][: len(loc)] == loc != p["loc"] for p in problems):
+            continue
         place = [part for part in problem["loc"] if not _is_type_tag(part)]
         reason = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":

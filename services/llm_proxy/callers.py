@@ -84,9 +84,11 @@ class Callers:
         *,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        ask_again_s: float = ASK_AGAIN_S,
     ) -> None:
         self._clock = clock
         self._wall = wall
+        self._ask_again_s = ask_again_s
         self._ledger: Ledger = ledger or MemoryLedger(wall)
         # While the ledger is away rates still hold in each process; budgets are not handed out.
         self._fallback = MemoryLedger(wall)
@@ -150,7 +152,7 @@ class Callers:
                     if lease is not None:
                         return lease
                     if blocked:
-                        await _happens(account.settled, ASK_AGAIN_S)
+                        await _happens(account.settled, self._ask_again_s)
         except TimeoutError:
             raise self._refusal("spend" if account.spend else "requests", SOON_S) from None
         finally:
@@ -181,7 +183,7 @@ class Callers:
                     purse.begin(now, wall)
                 held = purse.idle + purse.out
                 stale = now - purse.drawn_at >= TELL_AGAIN_S and (held or purse.spent)
-                unused = purse.rested and purse.idle and self._ledger.slices > 1
+                unused = purse.rested and (purse.idle or purse.spent) and self._ledger.slices > 1
                 if (stale or unused) and purse not in self._draws:
                     await asyncio.wait({self._draw_later(purse, 0, keep=not unused)})
                 purse.rested = True
@@ -269,6 +271,8 @@ class Callers:
             if purse.idle >= need:
                 continue
             self._refuse_dry(purse, need)
+            # What is out now the ledger counts as held, even if it settles before the answer comes.
+            out = purse.out
             try:
                 draw = self._draw_later(purse, need, keep=False, together=account.waiting)
                 grant = await asyncio.shield(draw)
@@ -279,7 +283,7 @@ class Callers:
                 alone = purse
             elif not grant.units:
                 # For budgets alone: nobody is kept waiting for another limit.
-                held = purse.out or grant.others
+                held = out or grant.others
                 if purse.kind != "spend" or not held:
                     purse.dry(self._clock(), need, for_good=not held)
                     raise self._refusal(purse.kind, self._wait_s(purse))

@@ -120,7 +120,7 @@ class State:
             room = window.room(now)
             full = 1 - room / window.limit
             # A call over the whole limit waits for an empty window, rather than for ever.
-            if (room < units and room < window.limit) or full >= share:
+            if (room < units and room < window.limit) or full >= share < 1:
                 return FULL
             if full > fullest:
                 fullest = full
