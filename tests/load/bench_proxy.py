@@ -108,7 +108,7 @@ def running(gateway: Gateway) -> Generator[Running]:
         base = f"http://127.0.0.1:{gateway.port}"
         if not gateway.port:
             assert process.stdout is not None
-            told = process.stdout.readline().strip().rstrip("/")
+            told = next(line for line in process.stdout if line.startswith("http")).strip().rstrip("/")
             base = "http://127.0.0.1:" + told.rpartition(":")[2]
         url = base + gateway.path
         wait_for(lambda: ask(gateway, url) == 200, gateway.name)
