@@ -109,7 +109,7 @@ def running(gateway: Gateway) -> Generator[Running]:
         if not gateway.port:
             assert process.stdout is not None
             told = next(line for line in process.stdout if line.startswith("http")).strip().rstrip("/")
-            base = "http://127.0.0.1:" + told.rpartition(":")[2]
+            base = "http://127.0.0.1:" + told.rpartition(":")[2].partition("/")[0]
         url = base + gateway.path
         wait_for(lambda: ask(gateway, url) == 200, gateway.name)
         yield Running(gateway, process, url, time.perf_counter() - began)
