@@ -44,17 +44,18 @@ _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body in three parts, so that the model's name in the middle can be another one."""
+    """A body, and where in it the model's name stands."""
 
-    before: bytes
-    after: bytes
     whole: bytes
+    start: int
+    end: int
 
     def renamed(self, model: bytes | None) -> bytes:
         """The body as it came, or with `model`, in JSON, as its model."""
         if model is None:
             return self.whole
-        return b"".join((self.before, model, self.after))
+        view = memoryview(self.whole)
+        return b"".join((view[: self.start], model, view[self.end :]))
 
 
 def peek(body: bytes) -> Peek:
@@ -82,14 +83,12 @@ def divided(body: bytes) -> Body:
     if body.count(b'"model"') == 1 and b"\\u006" not in body:
         found = _MODEL.search(body)
         if found is not None:
-            start, end = found.span(1)
-            return Body(body[:start], body[end:], body)
+            return Body(body, *found.span(1))
     fields = _FIELDS.decode(body)
-    model = fields.pop("model")
+    model = bytes(fields.pop("model"))
     rest = msgspec.json.encode(fields)
-    before = b'{"model":'
-    after = b"}" if rest == b"{}" else b"," + rest[1:]
-    return Body(before, after, b"".join((before, bytes(model), after)))
+    before, after = b'{"model":', b"}" if rest == b"{}" else b"," + rest[1:]
+    return Body(b"".join((before, model, after)), len(before), len(before) + len(model))
 
 
 def inputs(body: bytes) -> list[msgspec.Raw] | None:

@@ -34,37 +34,65 @@ class Hedger:
             budget = self._budgets[model.name] = RetryBudget(settings.share, 1, loop.time())
         budget.share = settings.share
         budget.earn(loop.time())
-        leader = make()
-        first = asyncio.ensure_future(leader.whole())
-        second: asyncio.Future[Served] | None = None
+        return await _Race(budget, make, model.name).run(settings.after_s)
+
+
+class _Race:
+    """The first call runs in the request's own task: as good as always it is quick, and then all this cost a timer."""
+
+    def __init__(self, budget: RetryBudget, make: Callable[[], Relay], model: str) -> None:
+        self._budget = budget
+        self._make = make
+        self._model = model
+        self._loop = asyncio.get_running_loop()
+        self._leader = make()
+        self._second: asyncio.Task[Served] | None = None
+        self._won = False
+
+    async def run(self, after_s: float) -> Served:
+        """The answer that is passed on; raises ApiError when both fail."""
+        task = asyncio.current_task()
+        assert task is not None
+        timer = self._loop.call_later(after_s, self._begin_second, task)
         try:
-            await asyncio.wait({first}, timeout=settings.after_s)
-            if first.done() or not budget.spend(loop.time()):
-                return await first
-            follower = make()
-            # Not where the first call is waiting.
-            follower.tried.model = leader.tried.model
-            follower.tried.endpoints = [*leader.tried.endpoints, *leader.places]
-            if not follower.could_begin():
-                return await first
-            second = asyncio.ensure_future(follower.whole())
-            await asyncio.wait({first, second}, return_when=asyncio.FIRST_COMPLETED)
-            for winner, name in ((first, "first"), (second, "second")):
-                if winner.done() and _good(winner):
-                    HEDGES.labels(model.name, name).inc()
-                    return await winner
-            # The one that ended did not end well: the other has the word.
-            ended, other = (first, second) if first.done() else (second, first)
-            try:
-                return await other
-            except ApiError:
-                return await ended
+            first = await self._leader.whole()
+        except asyncio.CancelledError:
+            # Either the second has won, or the caller has left.
+            if not self._won or task.uncancel() or self._second is None:
+                raise
+            HEDGES.labels(self._model, "second").inc()
+            return self._second.result()
+        except ApiError:
+            if self._second is None:
+                raise
+            return await self._second
+        else:
+            if self._second is not None:
+                if first.verdict.failure is not None:
+                    return await self._second
+                HEDGES.labels(self._model, "first").inc()
+            return first
         finally:
-            for task in (first, second):
-                if task is not None and not task.done():
-                    task.cancel()
-            await asyncio.gather(*(task for task in (first, second) if task is not None), return_exceptions=True)
+            timer.cancel()
+            if self._second is not None and not self._second.done():
+                self._second.cancel()
+                await asyncio.gather(self._second, return_exceptions=True)
+
+    def _begin_second(self, task: "asyncio.Task[object]") -> None:
+        follower = self._make()
+        # Not where the first call is waiting.
+        follower.tried.model = self._leader.tried.model
+        follower.tried.endpoints = [*self._leader.tried.endpoints, *self._leader.places]
+        if not follower.could_begin() or not self._budget.spend(self._loop.time()):
+            return
+        self._second = self._loop.create_task(follower.whole())
+        self._second.add_done_callback(lambda second: self._ended(second, task))
+
+    def _ended(self, second: "asyncio.Task[Served]", task: "asyncio.Task[object]") -> None:
+        if not second.cancelled() and _good(second) and not task.done() and self._leader.waits:
+            self._won = True
+            task.cancel()
 
 
-def _good(task: "asyncio.Future[Served]") -> bool:
+def _good(task: "asyncio.Task[Served]") -> bool:
     return task.exception() is None and task.result().verdict.failure is None

@@ -33,6 +33,7 @@ class EndpointMeters:
     answered: Any
     read: Any
     written: Any
+    cost: Any
 
 
 @dataclass(slots=True)
@@ -47,19 +48,22 @@ class ModelMeters:
 class Meters:
     """All series that the hot path touches. Names come from the configuration, so their number is bounded."""
 
-    _endpoints: dict[tuple[str, str], EndpointMeters] = field(default_factory=dict[tuple[str, str], EndpointMeters])
+    _endpoints: dict[tuple[str, str, str], EndpointMeters] = field(
+        default_factory=dict[tuple[str, str, str], EndpointMeters]
+    )
     _models: dict[str, ModelMeters] = field(default_factory=dict[str, ModelMeters])
 
-    def endpoint(self, endpoint: Endpoint) -> EndpointMeters:
+    def endpoint(self, endpoint: Endpoint, currency: str) -> EndpointMeters:
         """The endpoint's series."""
         place = endpoint.model_name, endpoint.name
-        meters = self._endpoints.get(place)
+        meters = self._endpoints.get((*place, currency))
         if meters is None:
-            meters = self._endpoints[place] = EndpointMeters(
+            meters = self._endpoints[*place, currency] = EndpointMeters(
                 FIRST_BYTE.labels(*place),
                 CALLS.labels(*place, "ok"),
                 TOKENS.labels(*place, "prompt"),
                 TOKENS.labels(*place, "completion"),
+                COST.labels(*place, currency),
             )
         return meters
 
@@ -102,6 +106,12 @@ class Course:
         if self.span is not None:
             self.span.event("endpoint chosen", endpoint=endpoint.name, model=endpoint.model_name, call=self.calls)
 
+    def began(self, endpoint: Endpoint, first_s: float) -> None:
+        """The content of a stream began after so long."""
+        self.meters.endpoint(endpoint, self.currency).first_byte.observe(first_s)
+        if self.span is not None:
+            self.span.event("first content", endpoint=endpoint.name, seconds=round(first_s, 4))
+
     def failed(self, endpoint: Endpoint, failure: Failure, detail: str, then: str) -> None:
         """A call failed."""
         CALLS.labels(endpoint.model_name, endpoint.name, failure.value).inc()
@@ -119,21 +129,21 @@ class Course:
 
     def answered(self, endpoint: Endpoint, usage: Usage | None) -> None:
         """A call ended well; without a usage the caller's estimate stays."""
-        self.meters.endpoint(endpoint).answered.inc()
+        self.meters.endpoint(endpoint, self.currency).answered.inc()
         self.spent(endpoint, usage)
 
     def spent(self, endpoint: Endpoint, usage: Usage | None) -> None:
         """What a call used, whether it ended well or not."""
         if usage is None:
             return
-        meters = self.meters.endpoint(endpoint)
+        meters = self.meters.endpoint(endpoint, self.currency)
         if usage.prompt_tokens:
             meters.read.inc(usage.prompt_tokens)
         if usage.completion_tokens:
             meters.written.inc(usage.completion_tokens)
         cost = endpoint.price.cost(usage)
         if cost:
-            COST.labels(endpoint.model_name, endpoint.name, self.currency).inc(cost)
+            meters.cost.inc(cost)
         if self.span is not None:
             self.span.set("gen_ai.response.model", endpoint.model_name)
             self.span.set("fairlead.endpoint", endpoint.name)

@@ -45,7 +45,7 @@ class Served:
 class Relay:
     """One request. `passed` are the lines of the head that go to every endpoint."""
 
-    __slots__ = ("_ask", "_body", "_course", "_loop", "_parts", "_passed", "places", "tried")
+    __slots__ = ("_ask", "_body", "_course", "_loop", "_parts", "_passed", "places", "tried", "waits")
 
     def __init__(self, parts: Parts, course: Course, ask: Ask, body: Body, passed: bytes) -> None:
         self._parts = parts
@@ -57,6 +57,7 @@ class Relay:
         self.tried = Tried()
         self.places: list[Endpoint] = []
         """Where it is waiting for an answer now."""
+        self.waits = False
 
     def could_begin(self) -> bool:
         """Whether there is an endpoint that it has not tried."""
@@ -65,6 +66,13 @@ class Relay:
 
     async def whole(self) -> Served:
         """The first whole answer that the caller should see; raises ApiError."""
+        self.waits = True
+        try:
+            return await self._whole()
+        finally:
+            self.waits = False
+
+    async def _whole(self) -> Served:
         while True:
             place = await self._place()
             headers: Mapping[str, str] = {}
@@ -176,7 +184,7 @@ class Relay:
                 return held, headers
             first_s = time.perf_counter() - began
             place.succeeded(first_s)
-            self._course.meters.endpoint(place.endpoint).first_byte.observe(first_s)
+            self._course.began(place.endpoint, first_s)
             await outlet.begin(place.endpoint.name, headers)
             await outlet.piece(held)
             await self._pass_on(place, connection, events, outlet)

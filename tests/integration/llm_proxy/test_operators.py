@@ -100,7 +100,12 @@ async def test_decisions_are_events_of_the_requests_span(
     (span,) = receiver.spans
     assert (span.name, span.parent_span_id) == ("chat m", b"")
     assert span.links[0].span_id.hex() == "b7ad6b7169203331"
-    assert [event.name for event in span.events] == ["endpoint chosen", "endpoint failed", "endpoint chosen"]
+    assert [event.name for event in span.events] == [
+        "endpoint chosen",
+        "endpoint failed",
+        "endpoint chosen",
+        "first content",
+    ]
     assert two.seen[0][0]["traceparent"].split("-")[1] == span.trace_id.hex()
     assert "secret" not in str(span)
 
