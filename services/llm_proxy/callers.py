@@ -221,12 +221,12 @@ class Callers:
             return None
         if tokens is not None:
             units = tokens_of(ask, model)
-            if now >= tokens.ends_at or (tokens.idle < units and (tokens is not alone or tokens.out)):
+            if now >= tokens.ends_at or (tokens.idle < units and not (tokens is alone and _whole(tokens))):
                 return None
             units = min(units, tokens.idle)
         if spend is not None:
             money = money_of(ask, model)
-            if now >= spend.ends_at or (spend.idle < money and (spend is not alone or spend.out)):
+            if now >= spend.ends_at or (spend.idle < money and not (spend is alone and _whole(spend))):
                 return None
             money = min(money, spend.idle)
         if requests is not None:
@@ -332,6 +332,11 @@ class Callers:
         headers = {"retry-after": str(math.ceil(wait_s)), "retry-after-ms": str(math.ceil(wait_s * 1000))}
         code = "insufficient_quota" if kind == "spend" else "rate_limit_exceeded"
         return ApiError(429, f"This key has reached {WORDS[kind]}.", code=code, headers=headers)
+
+
+def _whole(purse: Purse) -> bool:
+    """Whether all that was left of the limit still lies here, since it was handed out to a request that is alone."""
+    return purse.idle > 0 and not purse.out
 
 
 async def _happens(event: asyncio.Event, within_s: float) -> None:

@@ -137,6 +137,19 @@ async def test_a_reload_changes_the_limit_and_forgets_nothing() -> None:
     assert (await refused(one, ask())).status == 429
 
 
+async def test_what_was_given_to_one_alone_and_went_back_meanwhile_is_not_taken_twice(tmp_path: Path) -> None:
+    clock = Clock(600.0)
+    ledger = FileLedger(tmp_path, "one", clock)
+    one = callers({"spend": {"amount": 10}}, clock, ledger)
+    asked = ask(max_tokens=50)
+    account = one._account(asked.caller)
+    model = one._plan.models["m"]
+    alone, _ = await one._fill(account, asked, model)
+    assert alone is account.spend and alone is not None
+    await one.close()
+    assert one._take(account, asked, model, alone) is None
+
+
 class Away:
     """A ledger that does not answer."""
 
