@@ -7,7 +7,7 @@ RUN_GROUPS := standalone $(if $(filter off,$(TRACING)),,tracing)
 ALL_GROUPS := dev standalone tracing evaluation
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop bootstrap test check format generate check-generated bench-retrieval
+.PHONY: help run stop bootstrap test check format generate check-generated pool-faults bench-retrieval
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ generate: bootstrap ## Write what is generated from the code: docs/configuration
 
 check-generated: bootstrap
 	@$(VENV)/python docs/generate.py --check
+
+pool-faults: bootstrap ## Run every fault of an endpoint through the pool and write docs/pool-faults.md
+	@$(VENV)/python tests/integration/llm_proxy/faults.py
 
 bench-retrieval: bootstrap ## Quality of search on collections in BEIR layout: DATA="folder folder"
 	@test -n "$(DATA)" || { echo 'Say which collections: make bench-retrieval DATA="/data/scifact /data/other"'; exit 2; }

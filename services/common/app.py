@@ -1,32 +1,30 @@
 """The frame of every service: what `main.py` calls, so that health, errors, ids, metrics and drain are wired once."""
 
-import asyncio
 import os
 import re
-import signal
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
 from fastapi import APIRouter, FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from common import errors, health, logs
+from common import error_handlers, errors, health, logs, probes
 from common.auth import Authenticator, CallerDep
 from common.body_limit import BodyLimit
+from common.http_metrics import HttpMetrics
 from common.live_config import LiveConfig
-from common.metrics import BUILD, HttpMetrics
+from common.metrics import BUILD
+from common.serving import serve
 from common.settings import ServiceSettings
 from common.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-Resources = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+__all__ = ["RequestId", "Resources", "create_app", "serve"]
 
-# How long load balancers may need to notice that the process is no longer ready.
-NOTICE_S = float(os.environ.get("FAIRLEAD_DRAIN_NOTICE_S", "0"))
+Resources = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def create_app(
@@ -71,11 +69,11 @@ def create_app(
     app.state.live = live
     BUILD.labels(settings.service, settings.commit, settings.environment).set(1)
 
-    app.include_router(health.router(state))
+    app.include_router(probes.router(state))
     app.include_router(_operations(live))
     for router in routers:
         app.include_router(router)
-    errors.install(app)
+    error_handlers.install(app)
     # The last added is the outermost: an unexpected failure is answered inside what counts and names the request.
     app.add_middleware(BodyLimit, largest=settings.max_body_bytes, by_path=body_limits or {})
     app.add_middleware(errors.Unexpected, service=settings.service)
@@ -128,49 +126,3 @@ class RequestId:
 
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-
-
-class _Server(uvicorn.Server):
-    """uvicorn that turns unready before it stops listening, so that no balancer sends a request into a closed door."""
-
-    def __init__(self, config: uvicorn.Config, state: health.Health) -> None:
-        super().__init__(config)
-        self._state = state
-
-    def handle_exit(self, sig: int, frame: Any) -> None:
-        """First signal: drain, and exit with 0 when it is done. A second SIGINT gives up waiting."""
-        if self.should_exit and sig == signal.SIGINT:
-            self.force_exit = True
-        elif not self._state.draining:
-            self._state.draining = True
-            if NOTICE_S:
-                asyncio.get_running_loop().call_later(NOTICE_S, self._stop)
-            else:
-                self._stop()
-
-    def _stop(self) -> None:
-        self.should_exit = True
-
-
-def serve(app: Any, settings: ServiceSettings, state: health.Health | None = None) -> None:
-    """Run the application until SIGTERM or SIGINT; open requests get `settings.drain_s` to end.
-
-    `app` may be an ASGI callable wrapped around the FastAPI application; `state` is then that application's health.
-    """
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=int(settings.drain_s) or None,
-        h11_max_incomplete_event_size=64 * 1024,
-    )
-    server = _Server(config, state or app.state.health)
-    server.run()
-    if not server.started:
-        raise SystemExit(1)

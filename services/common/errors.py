@@ -1,21 +1,17 @@
 """The few errors that reach a caller, and the one place that puts them into OpenAI's error shape."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import structlog
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
-
+from common.logs import get_logger
 from common.metrics import counter
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-log = structlog.get_logger("errors")
+log = get_logger("errors")
 UNHANDLED = counter("unhandled_errors_total", "Exceptions that no code expected, answered with 500", ["service"])
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
@@ -74,26 +70,6 @@ def error_body(error: ApiError) -> dict[str, Any]:
     return {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
 
 
-def install(app: FastAPI) -> None:
-    """Answer every failure of the application in the wire format, leaking nothing internal."""
-
-    async def on_api_error(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, ApiError)
-        return _response(error)
-
-    async def on_http_error(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)
-        return _response(_from_http(request, error))
-
-    async def on_validation_error(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
-        return _response(_from_validation(error.errors()))
-
-    app.add_exception_handler(ApiError, on_api_error)
-    app.add_exception_handler(HTTPException, on_http_error)
-    app.add_exception_handler(RequestValidationError, on_validation_error)
-
-
 class Unexpected:
     """ASGI middleware: an exception that no code expected is logged, counted, and answered with a bare 500."""
 
@@ -125,34 +101,11 @@ class Unexpected:
 
 async def respond(error: ApiError, scope: "Scope", receive: "Receive", send: "Send") -> None:
     """Answer a raw ASGI request with the error."""
-    await _response(error)(scope, receive, send)
-
-
-def _response(error: ApiError) -> JSONResponse:
-    return JSONResponse(error_body(error), status_code=error.status, headers=error.headers)
-
-
-def _from_http(request: Request, error: HTTPException) -> ApiError:
-    if error.status_code == 404:
-        return ApiError(404, f"Unknown path: {request.method} {request.url.path}", code="unknown_url")
-    if error.status_code == 413:
-        return too_large(str(error.detail))
-    if error.status_code == 405:
-        message = f"Method {request.method} is not allowed on {request.url.path}"
-        return ApiError(405, message, code="method_not_allowed", headers=error.headers)
-    return ApiError(error.status_code, str(error.detail), headers=error.headers)
-
-
-def _from_validation(problems: Sequence[Any]) -> ApiError:
-    """The first problem in words, with its place written as a path: `messages[0].role`."""
-    first: dict[str, Any] = problems[0]
-    if first.get("type") == "json_invalid":
-        reason = first.get("ctx", {}).get("error", "it cannot be parsed")
-        return invalid(f"The body is not valid JSON: {reason}", code="invalid_json")
-    # The first part says whether body, query, path or header; a field may have one of these names too.
-    place = field_path([part for part in tuple(first.get("loc", ()))[1:] if part != "[key]"])
-    message = str(first.get("msg", "invalid")).removeprefix("Value error, ")
-    return invalid(f"{place}: {message}" if place else message, param=place or None)
+    body = json.dumps(error_body(error), ensure_ascii=False, separators=(",", ":")).encode()
+    headers = {"content-length": str(len(body)), "content-type": "application/json", **error.headers}
+    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": error.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": body})
 
 
 def field_path(parts: Sequence[str | int]) -> str:

@@ -179,8 +179,9 @@ class LiveConfig(Generic[T]):
         if self._validate_extra is not None:
             try:
                 self._validate_extra(value)
-            except ConfigError:
-                raise
+            except ConfigError as error:
+                line = error.line or yaml_text.line_of(text, error.place)
+                raise ConfigError(error.reason, error.key, line, error.place) from None
             except ValueError as error:
                 raise ConfigError(str(error)) from None
         return value

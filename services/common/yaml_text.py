@@ -16,12 +16,16 @@ LARGEST_BYTES = 1024 * 1024
 class ConfigError(ValueError):
     """A configuration text that is refused: where (`key`, `line`; None when it is the whole text) and why."""
 
-    def __init__(self, reason: str, key: str | None = None, line: int | None = None) -> None:
-        place = ", ".join(part for part in (f"line {line}" if line else "", key or "") if part)
-        super().__init__(f"{place}: {reason}" if place else reason)
+    def __init__(
+        self, reason: str, key: str | None = None, line: int | None = None, place: Sequence[str | int] = ()
+    ) -> None:
+        key = key or field_path(place) or None
+        words = ", ".join(part for part in (f"line {line}" if line else "", key or "") if part)
+        super().__init__(f"{words}: {reason}" if words else reason)
         self.reason = reason
         self.key = key
         self.line = line
+        self.place = tuple(place)
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -68,16 +72,40 @@ def load(text: str, model: type[M]) -> M:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = [part for part in first["loc"] if not _is_type_tag(part)]
-        reason = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            reason = "unknown key"
-        more = error.error_count() - 1
-        reason += f" (and {more} more)" if more else ""
-        raise ConfigError(reason, field_path(place) or None, line_of(text, place)) from None
+        first, *more = _problems(error, text)
+        reason = first.reason + (f" (and {len(more)} more)" if more else "")
+        raise ConfigError(reason, line=first.line, place=first.place) from None
     except RecursionError:
         raise ConfigError("nested too deeply") from None
+
+
+def problems(text: str, model: type[BaseModel]) -> list[ConfigError]:
+    """Everything for which the text is not a `model`, each with the exact key, its line and the reason."""
+    try:
+        model.model_validate(parse(text))
+    except ValidationError as error:
+        return _problems(error, text)
+    except ConfigError as error:
+        return [error]
+    except RecursionError:
+        return [ConfigError("nested too deeply")]
+    return []
+
+
+def _problems(error: ValidationError, text: str) -> list[ConfigError]:
+    found: list[ConfigError] = []
+    problems = error.errors()
+    for problem in problems:
+        # Of a list whose items are refused Pydantic says too that it is empty.
+        loc = problem["loc"]
+        if problem["type"] == "too_short" and any(p["loc"][: len(loc)] == loc != p["loc"] for p in problems):
+            continue
+        place = [part for part in problem["loc"] if not _is_type_tag(part)]
+        reason = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            reason = "unknown key"
+        found.append(ConfigError(reason, line=line_of(text, place), place=place))
+    return found
 
 
 def _is_type_tag(part: str | int) -> bool:

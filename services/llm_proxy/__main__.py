@@ -8,6 +8,7 @@ import typer
 
 from common import yaml_text
 from common.yaml_text import ConfigError
+from llm_proxy.check import problems
 from llm_proxy.config import PoolConfig
 from llm_proxy.main import run
 from llm_proxy.settings import PoolSettings
@@ -34,13 +35,31 @@ def serve(
 
 @app.command()
 def check(file: Path) -> None:
-    """Say whether FILE is a valid configuration; if not: line, key and reason."""
+    """Say whether FILE is a valid configuration; if not, one line for each problem: line, key and reason."""
     try:
-        loaded = yaml_text.load(file.read_text(encoding="utf-8"), PoolConfig)
-    except (ConfigError, OSError) as error:
-        sys.stderr.write(f"{file}: {error}\n")
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        sys.stderr.write(f"{file}: it cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}\n")
         raise typer.Exit(1) from None
-    sys.stdout.write(f"{file}: {len(loaded.models)} models, valid\n")
+    found = problems(text)
+    for problem in found:
+        sys.stderr.write(f"{file}: {problem}\n")
+    if found:
+        raise typer.Exit(1)
+    sys.stdout.write(f"{file}: {len(yaml_text.load(text, PoolConfig).models)} models, valid\n")
+
+
+@app.command()
+def migrate() -> None:
+    """Make the table of the shared ledger, where it is missing, as the owner in FAIRLEAD_DATABASE_OWNER_URL."""
+    url = PoolSettings().database_owner_url
+    if url is None:
+        sys.stderr.write("FAIRLEAD_DATABASE_OWNER_URL is not set: give the Postgres URL of the database's owner\n")
+        raise typer.Exit(2)
+    # Serving without a database must not wait for the driver's import.
+    from llm_proxy import ledger_postgres  # noqa: PLC0415
+
+    ledger_postgres.migrate(url.get_secret_value())
 
 
 app()

@@ -1,33 +1,20 @@
 """Puts the LLM pool together."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import gc
 
-import aiohttp
-from fastapi import FastAPI
-
-from common.app import create_app, serve
-from common.live_config import LiveConfig
-from llm_proxy.config import PoolConfig
-from llm_proxy.proxy import Pool
-from llm_proxy.routes import router
+from common.serving import serve
+from llm_proxy.http_server import CallerConnection
+from llm_proxy.service import Pool
 from llm_proxy.settings import PoolSettings
+from llm_proxy.workers import spread
 
 
 def run(settings: PoolSettings) -> None:
-    """Serve until told to end."""
-    live = LiveConfig(PoolConfig, settings.config_file, service=settings.service, last_good_dir=settings.last_good_dir)
-    live.load()
-
-    @asynccontextmanager
-    async def resources(_: FastAPI) -> AsyncGenerator[None]:
-        timeout = aiohttp.ClientTimeout(total=None, connect=5)
-        async with aiohttp.ClientSession(
-            timeout=timeout, auto_decompress=False, trust_env=False, skip_auto_headers=("accept-encoding",)
-        ) as session:
-            pool.session = session
-            yield
-
-    app = create_app(settings, routers=[router], resources=resources, live=live)
-    pool = Pool(app, live, app.state.auth, settings.max_body_bytes)
-    serve(pool, settings, app.state.health)
+    """Serve until told to end, in as many processes as the settings say."""
+    if settings.workers > 1 and spread(settings):
+        return
+    pool = Pool(settings)
+    # What is there now stays: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    serve(pool, settings, pool.health, protocol=CallerConnection, share_port=settings.workers > 1)

@@ -1,262 +1,268 @@
-"""The hot path: a raw ASGI application in front of the service's own routes."""
+"""The hot path: one request from its head to the end of its answer. Everything else is `operations`."""
 
 import asyncio
-import json
-import math
+import os
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
-import msgspec
-
-from common.auth import Authenticator
-from common.deadline import Deadline, timed_out
-from common.errors import ApiError, error_body, invalid, not_found, respond, too_large
-from common.live_config import LiveConfig
+from common.authenticator import LANE_HEADER, Authenticator
+from common.deadline import HEADER as DEADLINE_HEADER
+from common.deadline import Deadline
+from common.errors import UNHANDLED, ApiError, not_found, respond, too_large
 from common.logs import get_logger
-from common.metrics import counter, histogram
-from llm_proxy.config import Endpoint, Model, PoolConfig
-from llm_proxy.endpoints import KEY_REST_S, Endpoints
-from llm_proxy.upstream import PASSED_BACK, Call, Failed, send
+from llm_proxy import body as bodies
+from llm_proxy import slices
+from llm_proxy.admission import Admission, Ask
+from llm_proxy.config import Operation
+from llm_proxy.hedge import Hedger
+from llm_proxy.http_server import CONNECTION, CallerConnection
+from llm_proxy.observation import REQUESTS, Course, Meters
+from llm_proxy.outlet import Outlet
+from llm_proxy.plan import PATHS
+from llm_proxy.relay import Parts, Relay, Served
+from llm_proxy.tracing import Tracing
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import Receive, Scope, Send
 
 log = get_logger("proxy")
-REQUESTS = counter("pool_requests_total", "Requests by what the caller saw", ["model", "outcome"])
-CALLS = counter("pool_upstream_calls_total", "Calls to endpoints by outcome", ["model", "endpoint", "outcome"])
-FIRST_BYTE = histogram("pool_first_byte_seconds", "Until an endpoint's answer began", ["model", "endpoint"])
-
-PATHS = frozenset({"/chat/completions", "/completions", "/embeddings", "/rerank", "/responses"})
 PREFIX = "/v1"
-MOST_CALLS = 3
-LONGEST_WAIT_SLICE_S = 1.0
-DONE = b"data: [DONE]"
+OPERATIONS: dict[str, Operation] = {PREFIX + path: operation for operation, path in PATHS.items()}
+DEFAULT_DEADLINE_S = 300.0
+UNKNOWN = "unknown"
 
-
-class Peek(msgspec.Struct):
-    """What the pool reads of a body; the rest passes through untouched."""
-
-    model: str
-    stream: bool = False
-
-
-class Pool:
-    """Takes the model calls; everything else goes to `inner`."""
-
-    def __init__(self, inner: "ASGIApp", live: LiveConfig[PoolConfig], auth: Authenticator, largest_body: int) -> None:
-        self.inner = inner
-        self.live = live
-        self.auth = auth
-        self.largest_body = largest_body
-        self.endpoints = Endpoints()
-        self.session: aiohttp.ClientSession | None = None
-        self._decoder = msgspec.json.Decoder(Peek)
-
-    async def __call__(self, scope: "Scope", receive: "Receive", send_: "Send") -> None:
-        """Serve a model call, or pass the request on."""
-        path = scope["path"] if scope["type"] == "http" else ""
-        if scope["type"] != "http" or scope["method"] != "POST" or path.removeprefix(PREFIX) not in PATHS:
-            await self.inner(scope, receive, send_)
-            return
-        answer = Answer(send_)
-        model = "unknown"
-        try:
-            headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
-            caller = self.auth.authenticate(headers)
-            body = await self._body(headers, receive)
-            peek = self._peek(body)
-            config = self.live.current.value
-            model_config = config.models.get(peek.model)
-            if model_config is None:
-                known = ", ".join(sorted(config.models))
-                raise not_found(f"The model {peek.model[:80]!r} does not exist. There are: {known}", "model")
-            model = peek.model
-            deadline = Deadline.from_headers(headers, model_config.timeouts.total_s)
-            passed = {name: headers[name] for name in ("traceparent", "tracestate", "x-request-id") if name in headers}
-            passed["content-type"] = "application/json"
-            passed["x-fairlead-lane"] = caller.lane
-            call = Call(path.removeprefix(PREFIX), passed, model_config.timeouts, deadline)
-            await self._until_gone(receive, self._serve(model, model_config, call, body, answer))
-            REQUESTS.labels(model, "ok" if answer.whole else "cut").inc()
-        except ApiError as error:
-            REQUESTS.labels(model, str(error.status)).inc()
-            if answer.begun:
-                await answer.end_in_error(error)
-            else:
-                await respond(error, scope, receive, send_)
-        except ClientGone:
-            REQUESTS.labels(model, "client_gone").inc()
-
-    async def _serve(self, name: str, model: Model, call: Call, body: bytes, answer: "Answer") -> None:
-        tried: set[str] = set()
-        last: Failed | None = None
-        while len(tried) < MOST_CALLS:
-            endpoint = next((e for e in self.endpoints.in_order(name, model) if e.name not in tried), None)
-            if endpoint is None:
-                wait = self.endpoints.earliest(name, model)
-                if last is not None and last.outcome != "limited":
-                    break
-                if not wait or wait >= call.deadline.remaining():
-                    raise limited(max(wait, 0.001))
-                await asyncio.sleep(min(wait, LONGEST_WAIT_SLICE_S))
-                tried.clear()
-                continue
-            tried.add(endpoint.name)
-            try:
-                await self._attempt(name, endpoint, call, body, answer)
-            except Failed as failed:
-                last = failed
-                self._judge(name, endpoint, failed)
-            else:
-                return
-            finally:
-                self.endpoints.publish(name, model)
-            if not call.deadline.remaining():
-                raise timed_out()
-        detail = last.outcome.replace("_", " ") if last else "none could be tried"
-        raise ApiError(502, f"No endpoint of the model {name} answered (the last: {detail}).", code="upstream_failed")
-
-    async def _attempt(self, name: str, endpoint: Endpoint, call: Call, body: bytes, answer: "Answer") -> None:
-        assert self.session is not None
-        began = time.perf_counter()
-        response = await send(self.session, call, endpoint, renamed(body, endpoint))
-        FIRST_BYTE.labels(name, endpoint.name).observe(time.perf_counter() - began)
-        state = self.endpoints.of(name, endpoint)
-        try:
-            await answer.relay(response, call, endpoint.name)
-        finally:
-            response.close()
-        state.succeeded()
-        CALLS.labels(name, endpoint.name, str(response.status)).inc()
-
-    def _judge(self, name: str, endpoint: Endpoint, failed: Failed) -> None:
-        CALLS.labels(name, endpoint.name, failed.outcome).inc()
-        log.warning("endpoint_failed", model=name, endpoint=endpoint.name, outcome=failed.outcome, detail=failed.detail)
-        state = self.endpoints.of(name, endpoint)
-        if failed.outcome == "limited":
-            state.set_aside(failed.retry_after_s, "limited")
-        elif failed.outcome in ("key_refused", "key_missing"):
-            state.set_aside(KEY_REST_S, failed.outcome)
-        else:
-            state.failed()
-
-    async def _until_gone(self, receive: "Receive", work: Any) -> None:
-        """Run `work`, cancelled when the caller leaves: nobody pays for an answer that nobody reads."""
-        serving = asyncio.ensure_future(work)
-        leaving = asyncio.ensure_future(_disconnected(receive))
-        try:
-            await asyncio.wait({serving, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if not serving.done():
-                raise ClientGone
-            await serving
-        finally:
-            for task in (serving, leaving):
-                task.cancel()
-            await asyncio.gather(serving, leaving, return_exceptions=True)
-
-    async def _body(self, headers: dict[str, str], receive: "Receive") -> bytes:
-        message = f"The request body is over the limit of {self.largest_body} bytes."
-        declared = headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > self.largest_body:
-            raise too_large(message, headers={"connection": "close"})
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            part = await receive()
-            if part["type"] == "http.disconnect":
-                raise ClientGone
-            parts.append(part.get("body", b""))
-            size += len(parts[-1])
-            if size > self.largest_body:
-                raise too_large(message, headers={"connection": "close"})
-            if not part.get("more_body"):
-                return b"".join(parts)
-
-    def _peek(self, body: bytes) -> Peek:
-        try:
-            return self._decoder.decode(body)
-        except msgspec.ValidationError as error:
-            raise invalid(f"The body is not right: {error}", "model" if "model" in str(error) else None) from None
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise invalid(f"The body is not valid JSON: {error}", code="invalid_json") from None
+# What of a request's head is read; the rest is never decoded.
+_READ = {
+    name.encode(): name
+    for name in (
+        "authorization",
+        "content-length",
+        "traceparent",
+        "tracestate",
+        "x-request-id",
+        LANE_HEADER,
+        DEADLINE_HEADER,
+    )
+}
+_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_SANE_TRACE = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,511}")
 
 
 class ClientGone(Exception):
     """The caller closed the connection."""
 
 
-class Answer:
-    """The answer on its way to the caller: begun once, ended once."""
+class Proxy:
+    """Serves model calls."""
 
-    def __init__(self, send_: "Send") -> None:
-        self._send = send_
-        self.begun = False
-        self.whole = False
-        self.streaming = False
+    def __init__(self, admission: Admission, auth: Authenticator, tracing: Tracing, largest_body: int) -> None:
+        self.admission = admission
+        self.auth = auth
+        self.tracing = tracing
+        self.largest_body = largest_body
+        self.parts: Parts | None = None
+        self._meters = Meters()
+        self._hedger = Hedger()
 
-    async def relay(self, response: aiohttp.ClientResponse, call: Call, endpoint: str) -> None:
-        """Pass the endpoint's answer on, byte by byte. Raises Failed while nothing has been sent yet."""
-        content_type = response.headers.get("content-type", "application/json")
-        self.streaming = content_type.startswith("text/event-stream")
-        tail = b""
-        while True:
-            limit = min(call.timeouts.inter_chunk_s, call.deadline.remaining())
+    async def __call__(self, operation: Operation, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Serve one call. A caller who leaves cancels it, and with it the call to the endpoint."""
+        began = time.perf_counter()
+        connection: CallerConnection = scope[CONNECTION]
+        task = asyncio.current_task()
+        assert task is not None
+        gone = False
+
+        def on_gone() -> None:
+            nonlocal gone
+            gone = True
+            task.cancel()
+
+        course = Course(self._meters, UNKNOWN, "", None, "")
+        outcome: str | None = None
+        try:
+            headers = read_head(scope)
+            course.request_id = request_id(headers)
+            outlet = Outlet(
+                scope,
+                send,
+                course,
+                began,
+                show=self.admission.plan.config.metrics.answer_headers,
+                responses=operation == "responses",
+            )
             try:
-                piece = await asyncio.wait_for(response.content.readany(), limit)
-            except TimeoutError:
-                raise self._broken(Failed("timeout", "the stream stalled")) from None
-            except (aiohttp.ClientError, OSError) as error:
-                raise self._broken(Failed("network", type(error).__name__)) from None
-            if not piece:
-                break
-            if not self.begun:
-                await self._begin(response, endpoint)
-            tail = (tail + piece)[-64:]
-            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-        if self.streaming and DONE not in tail and call.path != "/responses":
-            raise self._broken(Failed("network", "the stream ended early"))
-        if not self.begun:
-            await self._begin(response, endpoint)
-        await self._send({"type": "http.response.body", "body": b""})
-        self.whole = True
+                caller = self.auth.authenticate(headers)
+                body = await self.body(headers, receive)
+                connection.on_gone = on_gone
+                await self._serve(operation, headers, caller, body, course, outlet)
+            except ApiError as error:
+                outcome = str(error.status)
+                await self._refuse(error, course, outlet, scope, receive, send)
+        except ClientGone:
+            outcome = "client_gone"
+        except asyncio.CancelledError:
+            if not gone:
+                raise
+            task.uncancel()
+            outcome = "client_gone"
+        except Exception as error:
+            # Nothing of it reaches the caller; an answer that has begun is cut by the server.
+            outcome = "500"
+            UNHANDLED.labels("llm-proxy").inc()
+            log.exception("unhandled", error=type(error).__name__, request_id=course.request_id)
+            if course.answered_with_head:
+                raise
+            await respond(ApiError(500, "Something went wrong on our side."), scope, receive, send)
+        finally:
+            connection.on_gone = None
+            meters = self._meters.model(course.model)
+            if outcome is None:
+                meters.ok.inc()
+            else:
+                REQUESTS.labels(course.model, outcome).inc()
+            meters.added.observe(time.perf_counter() - began - course.upstream_s - course.queued_s)
 
-    async def _begin(self, response: aiohttp.ClientResponse, endpoint: str) -> None:
-        kept = {name: response.headers[name] for name in PASSED_BACK if name in response.headers}
-        headers = [(name.encode(), value.encode("latin-1")) for name, value in kept.items()]
-        headers.append((b"x-fairlead-endpoint", endpoint.encode()))
-        self.begun = True
-        await self._send({"type": "http.response.start", "status": response.status, "headers": headers})
-
-    def _broken(self, failed: Failed) -> Exception:
-        """Before the first byte another endpoint may be tried; after it there is one truthful end."""
-        return (
-            failed if not self.begun else ApiError(502, f"The answer broke off: {failed.detail}.", code="stream_broken")
+    async def _serve(
+        self,
+        operation: Operation,
+        headers: dict[str, str],
+        caller: Any,
+        body: bytes,
+        course: Course,
+        outlet: Outlet,
+    ) -> None:
+        plan = self.admission.plan
+        seen = bodies.peek(body)
+        model = plan.models.get(seen.model)
+        total_s = model.timeouts.total_s if model is not None else DEFAULT_DEADLINE_S
+        ask = Ask(
+            seen.model,
+            operation,
+            bodies.prompt_tokens(body),
+            0 if operation in ("embeddings", "rerank") else seen.answer_tokens,
+            caller.lane,
+            caller,
+            Deadline.from_headers(headers, total_s),
         )
+        lease = self.admission.callers.admit(ask)
+        if lease is None:
+            lease = await self.admission.callers.fund(ask)
+        try:
+            if model is None:
+                raise not_found(f"The model {seen.model[:80]!r} does not exist.", "model")
+            course.model = model.name
+            course.currency = plan.config.prices.currency
+            if self.tracing.on:
+                with self.tracing.request(operation, model.name, headers) as course.span:
+                    course.span.set("fairlead.config_hash", plan.hash)
+                    await self._answer(ask, seen.stream is True, headers | self.tracing.headers(), body, course, outlet)
+            else:
+                await self._answer(ask, seen.stream is True, headers, body, course, outlet)
+        finally:
+            lease.settle(course.usage, course.cost)
 
-    async def end_in_error(self, error: ApiError) -> None:
-        """End a begun answer: a stream by one error event, anything else by cutting the connection."""
-        if not self.streaming:
-            raise ConnectionResetError(error.message)
-        event = b"data: " + json.dumps(error_body(error)).encode() + b"\n\n"
-        await self._send({"type": "http.response.body", "body": b"\n\n" + event})
+    async def _answer(
+        self, ask: Ask, stream: bool, headers: dict[str, str], body: bytes, course: Course, outlet: Outlet
+    ) -> None:
+        assert self.parts is not None
+        parts, passed = self.parts, _passed(headers, course.request_id, ask.lane)
+        plan = self.admission.plan
+        model = plan.models[ask.model]
+        if stream:
+            served = await Relay(parts, course, ask, bodies.divided(body), passed).stream(outlet)
+            if served is None:
+                return
+        elif ask.operation == "embeddings" and (cut := slices.sliced(body, model.slice_inputs)) is not None:
+
+            def make(part: Ask, piece: bodies.Body) -> Relay:
+                return Relay(parts, course, part, piece, passed)
+
+            served = await slices.embedded(ask, cut, model.slices_at_once, make)
+        else:
+            divided = bodies.divided(body)
+            if self._hedger.allows(ask, model, plan.config.hedge):
+                served = await self._hedger.first_of_two(
+                    ask, model, plan.config.hedge, lambda: Relay(parts, course, ask, divided, passed)
+                )
+            else:
+                served = await Relay(parts, course, ask, divided, passed).whole()
+        await self._deliver(served, course, outlet)
+
+    async def _deliver(self, served: Served, course: Course, outlet: Outlet) -> None:
+        if served.verdict.content_type.startswith("text/event-stream"):
+            await outlet.begin(served.endpoint, served.headers)
+            await outlet.end(served.verdict.body)
+        else:
+            await outlet.whole(served.verdict, served.endpoint, served.headers)
+        if served.verdict.failure is not None and course.span is not None:
+            course.span.fail(served.verdict.detail)
+
+    async def _refuse(
+        self, error: ApiError, course: Course, outlet: Outlet, scope: "Scope", receive: "Receive", send: "Send"
+    ) -> None:
+        if outlet.begun:
+            if not outlet.ended:
+                await outlet.fail(error)
+            return
+        error.headers.setdefault("x-request-id", course.request_id)
+        if course.calls:
+            error.headers.setdefault("x-fairlead-attempts", str(course.calls))
+        await respond(error, scope, receive, send)
+
+    async def body(self, headers: dict[str, str], receive: "Receive") -> bytes:
+        """The whole body, refused as soon as it is known to be over the limit; raises ApiError 413 or ClientGone."""
+        declared = headers.get("content-length")
+        if declared is not None and int(declared) > self.largest_body:
+            raise self._too_large()
+        part = await receive()
+        if part["type"] == "http.disconnect":
+            raise ClientGone
+        if not part.get("more_body"):
+            body = part.get("body", b"")
+            if len(body) > self.largest_body:
+                raise self._too_large()
+            return body
+        pieces = [part.get("body", b"")]
+        size = len(pieces[0])
+        while part.get("more_body"):
+            part = await receive()
+            if part["type"] == "http.disconnect":
+                raise ClientGone
+            pieces.append(part.get("body", b""))
+            size += len(pieces[-1])
+            if size > self.largest_body:
+                raise self._too_large()
+        return b"".join(pieces)
+
+    def _too_large(self) -> ApiError:
+        # What of the body is unread makes the connection useless for a next request.
+        message = f"The request body is over the limit of {self.largest_body} bytes."
+        return too_large(message, headers={"connection": "close"})
 
 
-def renamed(body: bytes, endpoint: Endpoint) -> bytes:
-    """The body with the endpoint's own name of the model."""
-    if endpoint.model is None:
-        return body
-    fields: dict[str, msgspec.Raw] = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    fields["model"] = msgspec.Raw(msgspec.json.encode(endpoint.model))
-    return msgspec.json.encode(fields)
+def read_head(scope: "Scope") -> dict[str, str]:
+    """The headers that the pool reads, by lower-case name."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        known = _READ.get(name)
+        if known is not None:
+            found[known] = value.decode("latin-1")
+    return found
 
 
-def limited(wait_s: float) -> ApiError:
-    """429 with the time after which trying again makes sense."""
-    headers = {"retry-after": str(math.ceil(wait_s)), "retry-after-ms": str(math.ceil(wait_s * 1000))}
-    return ApiError(429, "Every endpoint of this model is at its limit.", code="rate_limit_exceeded", headers=headers)
+def request_id(headers: dict[str, str]) -> str:
+    """The caller's own id for the request when it is a sane one, else a new one."""
+    given = headers.get("x-request-id")
+    if given is not None and _SANE_ID.fullmatch(given):
+        return given
+    return "req_" + os.urandom(12).hex()
 
 
-async def _disconnected(receive: "Receive") -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+def _passed(headers: dict[str, str], request_id: str, lane: str) -> bytes:
+    """The lines of the head that every endpoint gets."""
+    lines = f"x-request-id: {request_id}\r\nx-fairlead-lane: {lane}\r\n"
+    for name in ("traceparent", "tracestate"):
+        if (value := headers.get(name)) is not None and _SANE_TRACE.fullmatch(value):
+            lines += f"{name}: {value}\r\n"
+    return lines.encode("latin-1")

@@ -14,13 +14,13 @@ import pytest
 import yaml
 
 from common import key_file
-from fakes.endpoint import Endpoint, Reply, serving
+from fakes.upstream import Endpoint, Reply, serving
 
 CHAT = "/v1/chat/completions"
 OK = Reply(body={"answer": "yes"})
 LIMITED = Reply(429, {"error": {"message": "slow down"}}, {"retry-after": "30"})
 DOWN = Reply(503, {"error": {"message": "down"}})
-EVENT = b'data: {"choices": []}\n\n'
+EVENT = b'data: {"choices": [{"delta": {"content": "yes"}}]}\n\n'
 DONE = b"data: [DONE]\n\n"
 
 

@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from common import auth, key_file, keys
-from common.auth import Authenticator
+from common import key_file, keys
+from common.authenticator import Authenticator
 from common.errors import ApiError
 from common.settings import ServiceSettings
 
@@ -60,7 +60,7 @@ def test_every_refusal_reads_the_same(tmp_path: Path) -> None:
 
 
 def test_a_revoked_key_stops_working_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "RECHECK_S", 0.0)
+    monkeypatch.setattr("common.authenticator.RECHECK_S", 0.0)
     file = tmp_path / "keys.json"
     key, stored = key_file.create(file)
     check = authenticator(file)
@@ -71,7 +71,7 @@ def test_a_revoked_key_stops_working_without_a_restart(tmp_path: Path, monkeypat
 
 
 def test_a_broken_key_file_keeps_the_keys_that_worked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "RECHECK_S", 0.0)
+    monkeypatch.setattr("common.authenticator.RECHECK_S", 0.0)
     file = tmp_path / "keys.json"
     key, _ = key_file.create(file)
     check = authenticator(file)

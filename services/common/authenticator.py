@@ -1,0 +1,99 @@
+"""Who is calling: the API key in the Authorization header, looked up in the hashed key file."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from common import key_file
+from common.errors import ApiError
+from common.key_file import Lane, StoredKey
+from common.logs import get_logger
+from common.metrics import counter
+from common.settings import ServiceSettings
+
+log = get_logger("auth")
+REFUSED = counter("auth_refused_total", "Requests refused for their key", ["service", "reason"])
+
+LANE_HEADER = "x-fairlead-lane"
+# A revoked key stops working after this long at most; until then the file is not looked at again.
+RECHECK_S = 1.0
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whose request this is."""
+
+    tenant: str
+    groups: tuple[str, ...]
+    lane: Lane
+    key_id: str
+    key_name: str = ""
+
+
+ANYONE = Caller(tenant="default", groups=(), lane="interactive", key_id="none")
+
+
+class Authenticator:
+    """Checks keys for one service. The file is re-read when it changes, so rotation needs no restart."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._service = settings.service
+        self._path: Path | None = settings.keys_file if settings.auth == "keys" else None
+        self._by_hash: dict[str, StoredKey] = {}
+        self._stamp: tuple[int, int, int] | None = None
+        self._checked_at = float("-inf")
+        if self._path is not None:
+            self._load(self._path)
+
+    def authenticate(self, headers: Mapping[str, str]) -> Caller:
+        """The caller; raises ApiError 401, which says nothing about why."""
+        lane = headers.get(LANE_HEADER)
+        if lane not in (None, "interactive", "batch"):
+            raise ApiError(400, f"Header {LANE_HEADER} must be interactive or batch", param=LANE_HEADER)
+        if self._path is None:
+            return Caller(ANYONE.tenant, ANYONE.groups, "batch" if lane == "batch" else "interactive", ANYONE.key_id)
+        self._reload(self._path)
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key:
+            raise self._refused("missing")
+        # Looking a hash up leaks no timing about the key: an attacker cannot choose the hash's prefix.
+        stored = self._by_hash.get(key_file.digest(key.strip()))
+        if stored is None:
+            raise self._refused("unknown")
+        if stored.expired(datetime.now(UTC)):
+            raise self._refused("expired")
+        # The header may lower a key's lane, never raise it.
+        return Caller(stored.tenant, stored.groups, "batch" if lane == "batch" else stored.lane, stored.id, stored.name)
+
+    def _refused(self, reason: str) -> ApiError:
+        REFUSED.labels(self._service, reason).inc()
+        message = "The API key is missing or not valid. Send it as `Authorization: Bearer <key>`."
+        return ApiError(401, message, code="invalid_api_key", headers={"www-authenticate": "Bearer"})
+
+    def _reload(self, path: Path) -> None:
+        now = time.monotonic()
+        if now - self._checked_at < RECHECK_S:
+            return
+        self._checked_at = now
+        if _stamp(path) == self._stamp:
+            return
+        try:
+            self._load(path)
+        except (ValueError, OSError) as error:
+            REFUSED.labels(self._service, "key_file_invalid").inc()
+            log.error("key_file_invalid", error=str(error), kept=len(self._by_hash))
+
+    def _load(self, path: Path) -> None:
+        stamp = _stamp(path)
+        self._by_hash = {key.hash: key for key in key_file.read(path).keys}
+        self._stamp = stamp
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
