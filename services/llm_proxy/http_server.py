@@ -22,6 +22,10 @@ CONNECTION = "fairlead.connection"
 CYCLE = "fairlead.cycle"
 
 
+class ClientGone(Exception):
+    """The caller closed the connection, or takes nothing any more."""
+
+
 class CallerConnection(HttpToolsProtocol):
     """One connection of a caller. `on_gone` is called when it closes while an answer is owed.
 
@@ -77,12 +81,22 @@ class CallerConnection(HttpToolsProtocol):
         # A caller may send its next request before this one is answered: each knows its own turn.
         self.scope[CYCLE] = self.cycle  # type: ignore[literal-required]
 
+    async def room(self) -> None:
+        """Wait until a slow caller has taken what is buffered; raises ClientGone when it takes nothing for too long."""
+        try:
+            async with asyncio.timeout(BODY_S):
+                await self.flow.drain()
+        except TimeoutError:
+            self.on_gone = None
+            self.transport.abort()
+            raise ClientGone from None
+
     async def answer(
         self, cycle: RequestResponseCycle, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
     ) -> None:
         """A whole answer in one write: the head and the body apart would be two packets and two system calls."""
         if self.flow.write_paused and not cycle.disconnected:
-            await self.flow.drain()
+            await self.room()
         if cycle.disconnected:
             return
         parts = [STATUS_LINE[status]]

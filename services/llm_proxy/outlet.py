@@ -53,7 +53,9 @@ class Outlet:
         await self._send({"type": "http.response.start", "status": 200, "headers": start})
 
     async def piece(self, data: bytes) -> None:
-        """The next bytes of a stream; waits while the caller is slow."""
+        """The next bytes of a stream; waits while the caller is slow. Raises ClientGone when it is too slow."""
+        if self._connection.flow.write_paused and not self._cycle.disconnected:
+            await self._connection.room()
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self, last: bytes = b"") -> None:

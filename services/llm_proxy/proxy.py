@@ -16,7 +16,7 @@ from llm_proxy import slices
 from llm_proxy.admission import Admission, Ask
 from llm_proxy.config import Operation
 from llm_proxy.hedge import Hedger
-from llm_proxy.http_server import CONNECTION, CallerConnection
+from llm_proxy.http_server import CONNECTION, CallerConnection, ClientGone
 from llm_proxy.observation import REQUESTS, Course, Meters
 from llm_proxy.outlet import Outlet
 from llm_proxy.plan import PATHS
@@ -47,10 +47,6 @@ _READ = {
 }
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _SANE_TRACE = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,511}")
-
-
-class ClientGone(Exception):
-    """The caller closed the connection."""
 
 
 class Proxy:

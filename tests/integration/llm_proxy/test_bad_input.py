@@ -169,3 +169,20 @@ async def test_a_key_sees_only_its_own_models(
     assert [model["id"] for model in listed["data"]] == ["m"]
     assert (shown.status_code, wrong.status_code, none.status_code) == (404, 401, 401)
     assert wrong.json() == none.json()
+
+
+async def test_a_caller_who_takes_nothing_does_not_hold_the_endpoint(pool: Pool) -> None:
+    piece = b"data: " + json.dumps({"choices": [{"delta": {"content": "x" * 100_000}}]}).encode() + b"\n\n"
+    async with serving(Reply(pieces=[piece] * 500)) as endless:
+        served = [{"name": "a", "url": endless.url}]
+        await pool.use({"models": {"m": {"endpoints": served}}})
+        body = b'{"model": "m", "stream": true}'
+        _, writer = await asyncio.open_connection("127.0.0.1", pool.port, limit=1024)
+        writer.write(POST + b"content-length: %d\r\n\r\n" % len(body) + body)
+        async with asyncio.timeout(20):
+            await endless.called.wait()
+            while endless.open:
+                await asyncio.sleep(0.05)
+            while not await pool.metric('fairlead_pool_requests_total{model="m",outcome="client_gone"}'):
+                await asyncio.sleep(0.05)
+        writer.close()
