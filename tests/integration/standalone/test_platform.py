@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from conftest import free_port
-from fakes import endpoint
+from fakes import upstream
 from standalone import loopback, ports, reaper
 
 pytestmark = pytest.mark.xdist_group("standalone")
@@ -141,7 +141,7 @@ async def test_a_crash_a_kill_and_a_hurry_leave_nothing_but_the_data(folder: Pat
     assert still_there(everyone, 5) == []
     assert reaper.strays(run_id) == []
 
-    async with endpoint.serving(endpoint.Reply(401, {"error": {"message": "Who are you?"}})) as model:
+    async with upstream.serving(upstream.Reply(401, {"error": {"message": "Who are you?"}})) as model:
         (folder / "model key").write_text("sk-of-the-model")
         given = {"MODEL_URL": model.url, "MODEL": "their-model", "MODEL_KEY_FILE": str(folder / "model key")}
         platforms.append(second := Platform(folder, AUTH="keys", **given))
