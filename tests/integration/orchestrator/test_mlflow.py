@@ -1,6 +1,7 @@
 """A question as MLflow itself shows it: one finished trace with question, answer, steps, documents and feedback."""
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -15,6 +16,10 @@ from pydantic import SecretStr
 from conftest import free_port
 from integration.orchestrator.conftest import HARBOUR, Platform, StartPlatform
 from integration.orchestrator.test_chat import QUESTION
+from standalone.components import QUIET_MLFLOW
+
+# One server for all of these, so one worker of the test run.
+pytestmark = pytest.mark.xdist_group("mlflow")
 
 # MLflow imports half of the scientific Python world before it listens.
 START_S = 120
@@ -27,13 +32,11 @@ def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real MLflow server."""
     folder = tmp_path_factory.mktemp("mlflow")
     port = free_port()
-    command = [
-        str(Path(sys.executable).with_name("mlflow")), "server", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db",
-        "--artifacts-destination", str(folder),
-    ]  # fmt: skip
+    # As the platform on one machine runs it.
+    command = [sys.executable, "-m", "standalone.mlflow_server", "--port", str(port), "--artifacts", str(folder)]
+    environment = os.environ | QUIET_MLFLOW | {"MLFLOW_BACKEND_STORE_URI": f"sqlite:///{folder}/mlflow.db"}
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
+        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_up(url, server, folder / "log")
