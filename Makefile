@@ -29,7 +29,7 @@ bootstrap: ## Install everything for development into .venv
 	@$(BOOTSTRAP) $(ALL_GROUPS)
 
 test: bootstrap ## Run every test
-	@$(VENV)/pytest -n auto --dist loadgroup
+	@$(VENV)/pytest -n auto --dist loadfile
 
 check: bootstrap ## Check style, types and structure
 	@$(VENV)/ruff check

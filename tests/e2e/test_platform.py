@@ -15,9 +15,6 @@ from playwright.async_api import Locator, Page, expect
 from e2e.questions import ask_and_wait
 from e2e.running_platform import RunningPlatform, free_ports, running
 
-# One platform for all of these, and one worker of the test run for the platform.
-pytestmark = pytest.mark.xdist_group("platform")
-
 SAMPLES_QUESTION = "Which knot makes a fixed loop?"
 LIGHTHOUSE = """# The lighthouse of Brevoort
 

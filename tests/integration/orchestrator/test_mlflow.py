@@ -18,9 +18,6 @@ from integration.orchestrator.conftest import HARBOUR, Platform, StartPlatform
 from integration.orchestrator.test_chat import QUESTION
 from standalone.components import QUIET_MLFLOW
 
-# One server for all of these, so one worker of the test run.
-pytestmark = pytest.mark.xdist_group("mlflow")
-
 # MLflow imports half of the scientific Python world before it listens.
 START_S = 120
 APPEAR_S = 60
