@@ -18,8 +18,6 @@ from conftest import free_port
 from fakes import upstream
 from standalone import loopback, ports, reaper
 
-pytestmark = pytest.mark.xdist_group("standalone")
-
 LIGHTHOUSE = "# The lighthouse\n\nThe lighthouse of Brevoort was built in 1874 by Wilhelmina Kruse.\n"
 QUESTION = {"messages": [{"role": "user", "content": "When was the lighthouse of Brevoort built?"}]}
 END_S = 60
