@@ -17,7 +17,7 @@ from local_models.sentences import pieces
 # The orchestrator's prompt asks real models for the same words, and knows an answer by them.
 NO_ANSWER = "The documents do not answer this question."
 MOST_SENTENCES = 3
-# Below this relevance the best sentence says nothing about the question. Of questions that are answered 99 % are above
+# Below this relevance the best sentence says nothing about the question. Of questions that are answered 98 % are above
 # it, of those about another subject none (tests/load/calibrate_relevance.py); short ones lie lowest.
 THRESHOLD = 0.46
 # A further sentence is quoted when it fits nearly as well as the best, and says something else.
@@ -43,13 +43,11 @@ class Candidate:
     """A sentence that could be quoted."""
 
     quote: Quote
-    source: int
-    """Which passage it is from, counted from 0."""
     relevance: float
 
 
 async def quotes(reader: Reader, prompt: Prompt, lane: Lane) -> list[Quote]:
-    """At most three quotes, those of the best passage first; none when nothing fits."""
+    """At most three quotes, in the order of the passages; none when nothing fits."""
     if not prompt.question or not prompt.sources:
         return []
     reading = await reader.read(prompt.question, [source.text for source in prompt.sources], lane)
@@ -59,14 +57,15 @@ async def quotes(reader: Reader, prompt: Prompt, lane: Lane) -> list[Quote]:
 def candidates(prompt: Prompt, reading: Reading) -> list[Candidate]:
     """Every sentence of every passage with its relevance, in their order."""
     found: list[Candidate] = []
-    for place, (source, passage) in enumerate(zip(prompt.sources, reading.passages, strict=True)):
+    for source, passage in zip(prompt.sources, reading.passages, strict=True):
         for text, rows in _sentences(source.text, passage):
-            found.append(Candidate(Quote(text, source.mark), place, relevance(reading.question, passage, rows)))
+            found.append(Candidate(Quote(text, source.mark), relevance(reading.question, passage, rows)))
     return found
 
 
 def chosen(found: Sequence[Candidate]) -> list[Quote]:
-    """The quotes that make the answer, best passage first and within it in the order of its text."""
+    """The quotes that make the answer, in the order of the passages: among quotes that fit nearly alike, search, which
+    knows the words too, has the better idea of which comes first."""
     best = max((candidate.relevance for candidate in found), default=0.0)
     if best < THRESHOLD:
         return []
@@ -76,8 +75,7 @@ def chosen(found: Sequence[Candidate]) -> list[Quote]:
             break
         if not any(_same(found[place].quote.text, found[other].quote.text) for other in kept):
             kept.append(place)
-    sources = list(dict.fromkeys(found[place].source for place in kept))
-    return [found[place].quote for place in sorted(kept, key=lambda place: (sources.index(found[place].source), place))]
+    return [found[place].quote for place in sorted(kept)]
 
 
 def _sentences(text: str, passage: Passage) -> Iterator[tuple[str, np.ndarray]]:
