@@ -15,8 +15,10 @@ from vector_store.models import Hit, Leg, Scope, SearchRequest, SearchResult, St
 from vector_store.search_plan import SearchPlan, Word, plan_search
 from vector_store.tables import Row, fetch_all
 
-# Up to here every vector is compared; beyond, the graph index is walked.
-EXACT_ROWS = 20_000
+# Up to here every vector is compared; beyond, the graph index is walked where that is cheaper. It costs as much to take
+# one step there as to compare so many vectors.
+EXACT_ROWS = 5_000
+GRAPH_STEP = 36
 # How far the graph index looks before it answers; below about 60 it starts to miss some of the ten nearest.
 EF_SEARCH = 100
 # Passages whose words are scored in order to propose candidates. Where the vector leg proposes too, what lies beyond
@@ -100,7 +102,11 @@ class _Statement:
 
     @property
     def walks_graph(self) -> bool:
-        return "vector" in self.legs and not self.exact and self.plan.visible_chunks > EXACT_ROWS
+        """The graph offers the space's vectors, of which only the visible ones pass: the fewer, the more it takes."""
+        visible, nearest = self.plan.visible_chunks, _nearest(self.request)
+        if "vector" not in self.legs or self.exact or visible <= EXACT_ROWS:
+            return False
+        return visible > GRAPH_STEP * nearest * self.plan.space_vectors / visible
 
     async def run(self, conn: AsyncConnection[Any]) -> tuple[list[Evidence], int]:
         """Every passage proposed with its scores, and how many of them the vector leg proposed."""
@@ -133,14 +139,17 @@ class _Statement:
 
     def _nearest(self) -> str:
         """`+ 0` keeps the graph index out where every vector is to be compared."""
-        restricted = ""
-        if self.plan.allowed is not None:
+        restricted, distance = "", "embedding <#> %(vector)b::halfvec"
+        order = distance if self.walks_graph else f"({distance}) + 0"
+        if self.plan.allowed is not None and self.walks_graph:
             # Wrapped, the membership stays a test on each vector that the graph offers and is not turned into a join.
             restricted = " AND (store_file_no IN (SELECT no FROM allowed)) IS TRUE"
-        distance = "embedding <#> %(vector)b::halfvec"
+        elif self.plan.allowed is not None:
+            # As an array it is looked up in the index by file: only what the filter leaves is read.
+            restricted = " AND store_file_no = ANY(ARRAY(SELECT no FROM allowed))"
         return (
             f"SELECT chunk_no FROM vectors_{self.plan.space_no} WHERE store_no = ANY(%(stores)s){restricted}"  # noqa: S608
-            f" ORDER BY {distance if self.walks_graph else f'({distance}) + 0'} LIMIT %(nearest)s"
+            f" ORDER BY {order} LIMIT %(nearest)s"
         )
 
     def _scores(self) -> str:
@@ -163,14 +172,16 @@ class _Statement:
     def _params(self) -> dict[str, Any]:
         plan, request = self.plan, self.request
         alone = "vector" not in self.legs
+        leading = _leading(plan, EXAMINE_ALONE if alone else EXAMINE_IN_HYBRID)
         few = plan.allowed is not None and plan.allowed.chunks <= EXAMINE_IN_HYBRID
-        leading = plan.words if few else _leading(plan, EXAMINE_ALONE if alone else EXAMINE_IN_HYBRID)
+        # Where the words occur in more passages than the filter leaves, these are quicker to look at than to pick out.
+        fewer = plan.allowed is not None and plan.allowed.chunks < min(sum(w.chunks for w in leading), MAX_EXAMINE)
         return {
             **({} if plan.allowed is None else plan.allowed.params),
             "stores": list(plan.store_numbers),
-            "all_in_files": few,
-            "leading_words": [word.term for word in leading],
-            "leading_weights": [word.weight for word in leading],
+            "all_in_files": few or fewer,
+            "leading_words": [word.term for word in (plan.words if few else leading)],
+            "leading_weights": [word.weight for word in (plan.words if few else leading)],
             "words": [word.term for word in plan.words],
             "weights": [word.weight for word in plan.words],
             "k_fixed": plan.k_fixed,

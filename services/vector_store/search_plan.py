@@ -25,9 +25,10 @@ MAX_TOP_K = 500
 MAX_CANDIDATES = 1000
 MAX_RRF_K = 1000
 
-# Many searches share few cores: one that starts parallel workers pays more for their start than it gains.
+# Many searches share few cores: one that starts parallel workers pays more for their start than it gains. So does one
+# that is compiled, and the costs that steer the planner to the inverted index would have every search compiled.
 _FACTS = """
-SELECT *, set_config('max_parallel_workers_per_gather', '0', true),
+SELECT *, set_config('max_parallel_workers_per_gather', '0', true), set_config('jit', 'off', true),
        set_config('hnsw.iterative_scan', 'relaxed_order', true),
        set_config('hnsw.ef_search', %(ef_search)s::integer::text, true)
 FROM search_facts(%(tenant)s, %(store_ids)s, %(text)s)
@@ -64,6 +65,8 @@ class Allowed:
 class SearchPlan:
     store_numbers: tuple[int, ...]
     space_no: int | None
+    space_vectors: int
+    """About how many vectors the space holds, those of other stores included: the graph index knows no stores."""
     chunks: int
     """Passages in the stores."""
     allowed: Allowed | None
@@ -107,6 +110,7 @@ async def plan_search(conn: AsyncConnection[Any], scope: Scope, request: SearchR
     return SearchPlan(
         store_numbers=numbers,
         space_no=next((store["space_no"] for store in stores if store["space_no"] is not None), None),
+        space_vectors=max(chunks, *(int(store["space_vectors"]) for store in stores)),
         chunks=chunks,
         allowed=await _allowed(conn, scope, request, numbers) if must_choose else None,
         words=tuple(word for word in words if word.chunks)[:MAX_WORDS],

@@ -68,7 +68,9 @@ def copied(folder: Path, target: Path, limit: int) -> list[Path]:
     target.mkdir()
     found = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in SUFFIXES)
     files: list[Path] = []
-    for number, path in enumerate(found[: limit or None]):
+    # Of a part every kind and folder has its share, not the names that come first.
+    part = [found[i * len(found) // limit] for i in range(limit)] if 0 < limit < len(found) else found
+    for number, path in enumerate(part):
         files.append(target / f"{number:06d}-{path.name}")
         shutil.copyfile(path, files[-1])
     if not files:

@@ -128,15 +128,25 @@ CREATE TRIGGER count_deleted AFTER DELETE ON chunk_terms REFERENCING OLD TABLE A
 -- BM25 (Robertson, Zaragoza 2009) needs how often a word occurs in a passage. ts_rank of one word that occurs n times
 -- is (1/1^2 + … + 1/n^2) / 1.64493406685 with all weights 1, which leaves 1/(n + 1/2) of pi^2/6 to within 0.06:
 -- n = round(6/pi^2 / (1 - rank) - 1/2), and 0 for rank 0. One expression, no second look at the passage.
+CREATE FUNCTION occurrences(rank real) RETURNS float8
+LANGUAGE sql IMMUTABLE
+RETURN round(0.6079271 / (1 - rank) - 0.5);
+
+-- A word as a tsquery writes it.
+CREATE FUNCTION word_query(word text) RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN '''' || replace(replace(word, '\', '\\'), '''', '''''') || '''';
+
 -- `weights` are idf * (k1 + 1); `k` below is k1 * (1 - b + b * length / average).
 CREATE FUNCTION bm25_expression(words text[], weights float8[]) RETURNS text
 LANGUAGE sql IMMUTABLE
 RETURN (
     SELECT coalesce(string_agg(
-        format('%s*(1-k/(k+round(0.6079271/(1-ts_rank(''{1,1,1,1}'',terms,%L))-0.5)))',
-               w.weight, '''' || replace(replace(w.word, '\', '\\'), '''', '''''') || ''''), '+'), '0')
+        format('%s*(1-k/(k+occurrences(ts_rank(''{1,1,1,1}'',terms,%L))))', w.weight, word_query(w.word)), '+'), '0')
     FROM unnest(words, weights) AS w (word, weight)
 );
+REVOKE ALL ON FUNCTION occurrences, word_query, bm25_expression FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION occurrences, word_query TO fairlead_app;
 
 -- Passages with any of `words` in any of `in_stores`, best first by these words alone. Row-level security keeps the
 -- planner from using an index for operators that might leak a value in an error, and those of the inverted index count
@@ -163,18 +173,23 @@ $$;
 REVOKE ALL ON FUNCTION keyword_candidates FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION keyword_candidates TO fairlead_app;
 
--- The keyword score of given passages and the language they are in, under the caller's own rights.
+-- The keyword score of given passages and the language they are in, under the caller's own rights. Not an expression as
+-- above: these passages are few, and planning one for each search costs more than it saves.
 CREATE FUNCTION keyword_scores(
     of_chunks bigint[], words text[], weights float8[], k_fixed float8, k_per_word float8
 ) RETURNS TABLE (chunk_no bigint, score float8, language text)
 LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    queries tsquery[] := ARRAY(SELECT word_query(w)::tsquery FROM unnest(words) AS w);
 BEGIN
-    RETURN QUERY EXECUTE format(
-        'SELECT chunk_no, (%s)::float8, language FROM ('
-        '  SELECT t.chunk_no, t.terms, t.language, $1 + $2 * t.length AS k'
-        '  FROM chunk_terms AS t WHERE t.chunk_no = ANY($3)'
-        ') AS given', bm25_expression(words, weights))
-    USING k_fixed, k_per_word, of_chunks;
+    RETURN QUERY
+    SELECT given.chunk_no, (
+        SELECT sum(w.weight * (1 - given.k / (given.k + occurrences(ts_rank('{1,1,1,1}', given.terms, w.query)))))
+        FROM unnest(queries, weights) AS w (query, weight)), given.language
+    FROM (
+        SELECT t.chunk_no, t.terms, t.language, k_fixed + k_per_word * t.length AS k
+        FROM chunk_terms AS t WHERE t.chunk_no = ANY(of_chunks)
+    ) AS given;
 END
 $$;
 REVOKE ALL ON FUNCTION keyword_scores FROM PUBLIC;
@@ -193,6 +208,8 @@ BEGIN
     SELECT jsonb_agg(jsonb_build_object(
                'no', s.no, 'id', s.id, 'space_no', s.space_no,
                'model', e.model, 'version', e.version, 'dimension', e.dimension,
+               'space_vectors', (SELECT greatest(coalesce(max(c.reltuples), 0), 0)::bigint FROM pg_class AS c
+                                 WHERE c.oid = to_regclass('vectors_' || s.space_no)),
                'expired', now() >= s.last_active_at + make_interval(days => s.expires_after_days),
                'idle', s.last_active_at < now() - interval '1 minute') ORDER BY s.no)
     INTO stores

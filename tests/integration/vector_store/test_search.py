@@ -64,10 +64,33 @@ async def test_the_inverted_index_answers_under_row_level_security(
     assert passages_read is not None and passages_read < 10
 
 
+async def test_no_search_is_compiled(shelf: Shelf, pool: Pool) -> None:
+    """The costs that steer the planner to the inverted index are far above those at which PostgreSQL compiles."""
+    store = await shelf.store()
+    await shelf.put(store, passage("harbour", NORTH))
+    async with tenant_transaction(pool, READER.tenant) as conn:
+        await conn.execute("SET LOCAL jit = on")
+        await postgres_search.search(conn, READER, SearchRequest((store,), "harbour"))
+        assert await (await conn.execute("SHOW jit")).fetchone() == ("off",)
+
+
+async def test_a_filter_that_leaves_less_than_the_words_finds_by_them(shelf: Shelf) -> None:
+    """Then every passage left is looked at, by the rarest words alone when it is not few."""
+    store = await shelf.store()
+    for n in range(12):
+        texts = (f"harbour berth {n * 300 + i}" for i in range(300))
+        await shelf.put(store, *(passage(text) for text in texts), attributes={"n": n})
+    half = {"type": "lt", "key": "n", "value": 6}
+    assert (await shelf.found(store, "harbour berth 1777", filters=half))[0] == "harbour berth 1777"
+    assert (await shelf.found(store, "harbour berth 1777 3000", NORTH, filters=half))[0] == "harbour berth 1777"
+    assert len(await shelf.found(store, "harbour berth", filters=half)) == 10
+
+
 @pytest.fixture
 def small_exact_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stores of more than 100 vectors are searched through the graph index."""
     monkeypatch.setattr(postgres_search, "EXACT_ROWS", 100)
+    monkeypatch.setattr(postgres_search, "GRAPH_STEP", 0)
 
 
 async def wide_store(shelf: Shelf, count: int = 1000) -> tuple[str, np.ndarray]:
