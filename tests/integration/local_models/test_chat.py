@@ -100,7 +100,9 @@ async def test_numbered_paragraphs_are_passages_too(http: httpx.AsyncClient) -> 
 async def test_the_last_message_of_the_user_counts(http: httpx.AsyncClient) -> None:
     earlier = [*messages("How much is a shower?", TEXTS[1]), {"role": "assistant", "content": "2.50 euros."}]
     reply = await posted(http, messages=[*earlier, *messages(ASKED, TEXTS[2], TEXTS[0])])
-    assert quoted(reply.json()["choices"][0]["message"]["content"])[0] == (TEXTS[0].split(". ")[0] + ".", 2)
+    said = reply.json()["choices"][0]["message"]["content"]
+    assert (TEXTS[0].split(". ")[0] + ".", 2) in quoted(said)
+    assert "euros" not in said
 
 
 @pytest.mark.parametrize("question", [ASKED, OFF_TOPIC])
