@@ -26,6 +26,8 @@ EF_SEARCH = 100
 EXAMINE_IN_HYBRID = 1_000
 EXAMINE_ALONE = 10_000
 MAX_EXAMINE = 20_000
+# Passages found by their words of which a filter leaves one: so many are read for each that is to be scored, no more.
+READ_FOR_EACH = 5
 # A replaced file's passages may vanish between finding and fetching them.
 ATTEMPTS = 3
 
@@ -174,8 +176,9 @@ class _Statement:
         alone = "vector" not in self.legs
         leading = _leading(plan, EXAMINE_ALONE if alone else EXAMINE_IN_HYBRID)
         few = plan.allowed is not None and plan.allowed.chunks <= EXAMINE_IN_HYBRID
-        # Where the words occur in more passages than the filter leaves, these are quicker to look at than to pick out.
-        fewer = plan.allowed is not None and plan.allowed.chunks < min(sum(w.chunks for w in leading), MAX_EXAMINE)
+        # Where the words occur in many more passages than the filter leaves, those left are scored sooner than found.
+        work = sum(word.chunks for word in leading)
+        fewer = plan.allowed is not None and plan.allowed.chunks * len(leading) < min(work, MAX_EXAMINE)
         return {
             **({} if plan.allowed is None else plan.allowed.params),
             "stores": list(plan.store_numbers),
@@ -207,10 +210,10 @@ def _leading(plan: SearchPlan, examine: int) -> Sequence[Word]:
     """The rarest words whose passages together are few enough to look at; at least one."""
     share = plan.visible_chunks / plan.chunks
     leading: list[Word] = []
-    passages = 0.0
+    passages = 0
     for word in plan.words:
-        passages += word.chunks * share
-        if leading and passages > examine:
+        passages += word.chunks
+        if leading and (passages * share > examine or passages > examine * READ_FOR_EACH):
             break
         leading.append(word)
     return leading
