@@ -17,8 +17,8 @@ from local_models.sentences import pieces
 # The orchestrator's prompt asks real models for the same words, and knows an answer by them.
 NO_ANSWER = "The documents do not answer this question."
 MOST_SENTENCES = 3
-# Below this relevance the best sentence says nothing about the question. Of answerable questions 97 to 98 % are above it,
-# of those about another subject next to none (tests/load/calibrate_relevance.py); short ones lie lowest.
+# Below this relevance the best sentence says nothing about the question. Of answerable questions 97 to 98 % are above
+# it, of those about another subject next to none (tests/load/calibrate_relevance.py); short ones lie lowest.
 THRESHOLD = 0.46
 # A further sentence is quoted when it fits nearly as well as the best, and says something else.
 NEAR_BEST = 0.92
