@@ -26,4 +26,5 @@ def histogram(name: str, help: str, labels: Sequence[str] = (), buckets: Sequenc
 BUILD = gauge("build_info", "Always 1; what this process was built from", ["service", "commit", "environment"])
 HTTP_REQUESTS = counter("http_requests_total", "Requests answered", ["service", "route", "method", "status"])
 HTTP_SECONDS = histogram("http_request_seconds", "Time to the last byte of the answer", ["service", "route"])
+SPANS = counter("spans_total", "Spans by what became of them at the exporter", ["service", "result"])
 HTTP_OPEN = gauge("http_requests_open", "Requests being answered now", ["service"])

@@ -19,6 +19,7 @@ from common.deadline import Deadline
 CONNECTIONS = 256
 # A single server-sent event that is longer is not an answer but a fault.
 LONGEST_EVENT_BYTES = 4 * 1024 * 1024
+STAND_IN_HEADER = "x-fairlead-stand-in"
 
 
 class PoolUnavailable(Exception):
@@ -91,13 +92,21 @@ class PoolClient:
         return cast("dict[str, Any]", answer)
 
     async def chat_stream(
-        self, body: Mapping[str, Any], *, deadline: Deadline, lane: Lane = "interactive"
+        self,
+        body: Mapping[str, Any],
+        *,
+        deadline: Deadline,
+        lane: Lane = "interactive",
+        on_stand_in: Callable[[], None] = lambda: None,
     ) -> AsyncIterator[dict[str, Any]]:
         """The chunks of a streamed chat completion. An error event, or an end without `[DONE]`, raises PoolUnavailable.
 
-        Closing the iterator closes the connection, which cancels the generation upstream.
+        `on_stand_in` is called when a makeshift answers in the place of the model. Closing the iterator closes the
+        connection, which cancels the generation upstream.
         """
         async with self._open("/chat/completions", {**body, "stream": True}, deadline, lane) as response:
+            if response.headers.get(STAND_IN_HEADER) == "true":
+                on_stand_in()
             async for data in _events(response, deadline):
                 if data == "[DONE]":
                     return

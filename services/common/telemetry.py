@@ -14,11 +14,10 @@ from opentelemetry.trace import Link, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from common.logs import get_logger
-from common.metrics import counter
+from common.metrics import SPANS
 from common.settings import ServiceSettings
 
 log = get_logger("telemetry")
-SPANS = counter("spans_total", "Spans by what became of them at the exporter", ["service", "result"])
 
 Kind = Literal["CHAIN", "RETRIEVER", "RERANKER", "EMBEDDING", "LLM", "GUARDRAIL", "TOOL"]
 # A trace store that is away for a while costs memory up to this many spans; then the oldest wait, newer are dropped.

@@ -49,17 +49,4 @@ def check(file: Path) -> None:
     sys.stdout.write(f"{file}: {len(yaml_text.load(text, PoolConfig).models)} models, valid\n")
 
 
-@app.command()
-def migrate() -> None:
-    """Make the table of the shared ledger, where it is missing, as the owner in FAIRLEAD_DATABASE_OWNER_URL."""
-    url = PoolSettings().database_owner_url
-    if url is None:
-        sys.stderr.write("FAIRLEAD_DATABASE_OWNER_URL is not set: give the Postgres URL of the database's owner\n")
-        raise typer.Exit(2)
-    # Serving without a database must not wait for the driver's import.
-    from llm_proxy import ledger_postgres  # noqa: PLC0415
-
-    ledger_postgres.migrate(url.get_secret_value())
-
-
 app()

@@ -111,6 +111,10 @@ class Endpoint(Tunables):
     timeouts: Timeouts | None = Field(default=None, description="Instead of the model's.")
     space: Space | None = Field(default=None, description="Embeddings: its space, where the model's does not say.")
     price: Price | None = Field(default=None, description="Its price, where it is not the model's.")
+    stand_in: bool = Field(
+        default=False,
+        description="A makeshift for the model's other endpoints: its answers carry `x-fairlead-stand-in: true`.",
+    )
 
 
 class Slicing(Tunables):

@@ -1,4 +1,4 @@
-"""The ledger in Postgres, for processes on several machines; its table is in a schema of its own."""
+"""The ledger in Postgres, for processes on several machines. Its table comes with the platform's migrations."""
 
 import asyncio
 import json
@@ -8,29 +8,8 @@ import psycopg
 from common.postgres import Pool
 from llm_proxy.ledger import Account, Draw, Grant, LedgerError
 
-# Held while a migration runs: two at once must not both find nothing.
-LOCK = "fairlead llm_pool ledger"
-MIGRATION = """
-CREATE SCHEMA IF NOT EXISTS llm_pool;
-CREATE TABLE IF NOT EXISTS llm_pool.ledger (
-    account text PRIMARY KEY CHECK (length(account) <= 300),
-    period bigint NOT NULL DEFAULT 0,
-    spent bigint NOT NULL DEFAULT 0,
-    held jsonb NOT NULL DEFAULT '{}'
-) WITH (fillfactor = 50);
-COMMENT ON TABLE llm_pool.ledger IS 'What callers of the LLM pool used of their limits, and what its processes hold';
-GRANT USAGE ON SCHEMA llm_pool TO fairlead_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON llm_pool.ledger TO fairlead_app;
-"""
 # A draw waits for its turn at one row; longer than this something is wrong with the database.
 DRAW_TIMEOUT_S = 5.0
-
-
-def migrate(owner_url: str) -> None:
-    """Make the schema and the table, where they are missing, as the database's owner."""
-    with psycopg.connect(owner_url) as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (LOCK,))
-        connection.execute(MIGRATION)
 
 
 class PostgresLedger:
@@ -47,11 +26,11 @@ class PostgresLedger:
         try:
             async with asyncio.timeout(DRAW_TIMEOUT_S), self._pool.connection() as connection:
                 await connection.execute(
-                    "INSERT INTO llm_pool.ledger (account) VALUES (%s) ON CONFLICT DO NOTHING", (draw.account,)
+                    "INSERT INTO caller_ledger (account) VALUES (%s) ON CONFLICT DO NOTHING", (draw.account,)
                 )
                 cursor = await connection.execute(
                     "SELECT period, spent, held, extract(epoch FROM clock_timestamp())::float8"
-                    " FROM llm_pool.ledger WHERE account = %s FOR UPDATE",
+                    " FROM caller_ledger WHERE account = %s FOR UPDATE",
                     (draw.account,),
                 )
                 row = await cursor.fetchone()
@@ -59,7 +38,7 @@ class PostgresLedger:
                 account = Account.from_json({"period": row[0], "spent": row[1], "held": row[2]})
                 grant = account.draw(self._owner, draw, row[3])
                 await connection.execute(
-                    "UPDATE llm_pool.ledger SET period = %s, spent = %s, held = %s WHERE account = %s",
+                    "UPDATE caller_ledger SET period = %s, spent = %s, held = %s WHERE account = %s",
                     (account.period, account.spent, json.dumps(account.held), draw.account),
                 )
         except (psycopg.Error, TimeoutError, ValueError) as error:

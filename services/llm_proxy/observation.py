@@ -6,7 +6,7 @@ from typing import Any
 from common.logs import get_logger
 from common.metrics import counter, histogram
 from llm_proxy.admission import Endpoint, Failure, Usage
-from llm_proxy.tracing import SpanLike
+from llm_proxy.tracing import Span
 
 log = get_logger("proxy")
 
@@ -82,13 +82,15 @@ class Course:
     meters: Meters
     model: str
     request_id: str
-    span: SpanLike | None
+    span: Span | None
     currency: str
     calls: int = 0
     upstream_s: float = 0.0
     queued_s: float = 0.0
     answered_with_head: bool = False
     """Whether the head of an answer has gone to the caller."""
+    stand_in: bool = False
+    """Whether an endpoint answers that only stands in for others."""
     usage: Usage | None = None
     cost: float | None = None
     """What is settled with the caller's limits in the end."""
@@ -103,6 +105,7 @@ class Course:
     def chosen(self, endpoint: Endpoint) -> None:
         """A call begins."""
         self.calls += 1
+        self.stand_in = endpoint.stand_in
         if self.span is not None:
             self.span.event("endpoint chosen", endpoint=endpoint.name, model=endpoint.model_name, call=self.calls)
 

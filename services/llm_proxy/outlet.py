@@ -79,8 +79,10 @@ class Outlet:
         for name in PASSED_BACK:
             if name in headers:
                 start.append((name.encode(), headers[name].encode("latin-1")))
+        course = self._course
+        if course.stand_in:
+            start.append((b"x-fairlead-stand-in", b"true"))
         if self._show:
-            course = self._course
             own_ms = (time.perf_counter() - self._began - course.upstream_s - course.queued_s) * 1000
             start += [
                 (b"x-fairlead-endpoint", endpoint.encode()),

@@ -53,6 +53,8 @@ class Endpoint:
     price: Price
     priority: int
     weight: float
+    stand_in: bool
+    """Whether it only answers in the place of others."""
     state: State
 
     @property
@@ -178,6 +180,8 @@ class Compiler:
             price=prices.price_of(config.prices, name, settings.price),
             priority=settings.priority,
             weight=settings.weight,
+            # Alone it stands in for nobody.
+            stand_in=settings.stand_in and any(not other.stand_in for other in model.endpoints),
             state=state,
         )
 

@@ -150,12 +150,17 @@ class Proxy:
             course.model = model.name
             course.currency = plan.config.prices.currency
             if self.tracing.on:
-                with self.tracing.request(operation, model.name, headers) as course.span:
-                    course.span.set("fairlead.config_hash", plan.hash)
-                    await self._answer(ask, seen.stream is True, headers | self.tracing.headers(), body, course, outlet)
-            else:
-                await self._answer(ask, seen.stream is True, headers, body, course, outlet)
+                span = course.span = self.tracing.begin(operation, model.name, headers)
+                span.set("fairlead.config_hash", plan.hash)
+                headers = headers | span.headers()
+            await self._answer(ask, seen.stream is True, headers, body, course, outlet)
+        except Exception as error:
+            if course.span is not None:
+                course.span.fail(str(error) if isinstance(error, ApiError) else type(error).__name__)
+            raise
         finally:
+            if course.span is not None:
+                self.tracing.end(course.span)
             lease.settle(course.usage, course.cost)
 
     async def _answer(

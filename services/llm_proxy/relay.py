@@ -68,38 +68,28 @@ class Relay:
         """The first whole answer that the caller should see; raises ApiError."""
         self.waits = True
         try:
-            return await self._whole()
+            served = await self._until_answered(None)
         finally:
             self.waits = False
-
-    async def _whole(self) -> Served:
-        while True:
-            place = await self._place()
-            headers: Mapping[str, str] = {}
-            try:
-                began = time.perf_counter()
-                verdict, headers = await self._ask_whole(place)
-                if verdict.failure is None:
-                    place.succeeded(time.perf_counter() - began)
-                    self._course.answered(place.endpoint, verdict.usage)
-                    return Served(verdict, place.endpoint.name, headers)
-                then = self._failed(place, verdict)
-            finally:
-                place.release()
-            if then is Next.STOP:
-                return Served(self._last_word(verdict), place.endpoint.name, headers)
+        assert served is not None
+        return served
 
     async def stream(self, outlet: Outlet) -> Served | None:
         """Pass the first stream with content on. Served without a stream: the caller gets that instead.
 
         Raises ApiError, also after the stream has begun: it then is the stream's one terminal error.
         """
+        return await self._until_answered(outlet)
+
+    async def _until_answered(self, outlet: Outlet | None) -> Served | None:
         while True:
             place = await self._place()
-            headers: Mapping[str, str] = {}
             began = time.perf_counter()
             try:
-                verdict, headers = await self._stream_from(place, outlet)
+                if outlet is None:
+                    verdict, headers = await self._ask_whole(place)
+                else:
+                    verdict, headers = await self._stream_from(place, outlet)
                 if verdict is None:
                     return None
                 if verdict.failure is None:
@@ -151,7 +141,7 @@ class Relay:
         finally:
             self._course.upstream_s += time.perf_counter() - began
 
-    async def _ask_whole(self, place: Reservation) -> tuple[Verdict, Mapping[str, str]]:
+    async def _ask_whole(self, place: Reservation) -> tuple[Verdict | None, Mapping[str, str]]:
         try:
             connection = await self._send(place, whole=True)
         except UpstreamBroken as broken:

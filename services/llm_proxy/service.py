@@ -69,10 +69,10 @@ class Pool:
         await receive()
         async with AsyncExitStack() as stack:
             try:
-                stack.callback(self._tracing.close)
                 await stack.enter_async_context(self._live.watch())
                 await stack.enter_async_context(self._admission.running())
                 client = await stack.enter_async_context(upstream_client())
+                await stack.enter_async_context(self._tracing.sending(client))
                 targets = Targets()
                 self._live.subscribe(lambda _: targets.forget())
                 self._proxy.parts = Parts(self._admission.router, client, targets)

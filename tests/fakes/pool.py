@@ -52,6 +52,7 @@ class FakePool:
     streaming: asyncio.Event = field(default_factory=asyncio.Event)
     abandoned: asyncio.Event = field(default_factory=asyncio.Event)
     remembers: bool = True
+    stands_in: bool = False
     url: str = ""
 
     def bodies(self, path: str) -> list[dict[str, Any]]:
@@ -116,7 +117,8 @@ class FakePool:
         return web.json_response({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
 
     async def _stream(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        headers = {"content-type": "text/event-stream"} | ({"x-fairlead-stand-in": "true"} if self.stands_in else {})
+        response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         try:
             for piece in _quoted(body) if self.pieces is None else self.pieces:

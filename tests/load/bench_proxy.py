@@ -114,7 +114,7 @@ def running(gateway: Gateway) -> Generator[Running]:
             told = next(line for line in process.stdout if line.startswith("http")).strip().rstrip("/")
             base = "http://127.0.0.1:" + told.rpartition(":")[2].partition("/")[0]
         url = base + gateway.path
-        wait_for(lambda: ask(gateway, url) == 200, gateway.name)
+        wait_for(lambda: ask(gateway, url) == 200, gateway.name, process)
         yield Running(gateway, process, url, time.perf_counter() - began)
     finally:
         end(process)
@@ -278,9 +278,11 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def wait_for(happens: Callable[[], bool], what: str) -> None:
+def wait_for(happens: Callable[[], bool], what: str, process: "subprocess.Popen[str] | None" = None) -> None:
     until = time.monotonic() + READY_WITHIN_S
     while not happens():
+        if process is not None and process.poll() is not None:
+            raise RuntimeError(f"{what} ended by itself with exit code {process.returncode}")
         if time.monotonic() > until:
             raise RuntimeError(f"{what} did not answer within {READY_WITHIN_S:.0f} s")
         time.sleep(0.01)

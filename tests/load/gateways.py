@@ -69,10 +69,10 @@ def full_config(*upstreams: str) -> dict[str, object]:
 
 
 def pool(folder: Path, _: Path, port: int, upstream: str) -> Gateway:
-    """Keys, callers' limits and budget, endpoints' limits, prices, hedging, metrics, headers of the answer."""
+    """Keys, callers' limits and budget, endpoints' limits, prices, hedging, metrics, headers of the answer, spans."""
     keys = folder / "keys.json"
     key, _stored = key_file.create(keys)
-    more = {"FAIRLEAD_AUTH": "keys", "FAIRLEAD_KEYS_FILE": str(keys), "KEY": key}
+    more = {"FAIRLEAD_AUTH": "keys", "FAIRLEAD_KEYS_FILE": str(keys), "KEY": key, **traced(upstream)}
     return _pool(folder, port, full_config(upstream, upstream), "pool, everything on", more)
 
 
@@ -81,9 +81,8 @@ def least_pool(folder: Path, _: Path, port: int, upstream: str) -> Gateway:
     return _pool(folder, port, config, "pool, least configuration", {})
 
 
-def traced_pool(folder: Path, _: Path, port: int, upstream: str) -> Gateway:
-    config = {"models": {"m": {"endpoints": [{"name": "a", "url": upstream + "/v1"}]}}}
-    return _pool(folder, port, config, "pool, traced", {"FAIRLEAD_OTLP_ENDPOINT": upstream + "/v1/traces"})
+def traced(receiver: str) -> dict[str, str]:
+    return {"FAIRLEAD_OTLP_ENDPOINT": receiver + "/v1/traces"}
 
 
 def nginx(folder: Path, _: Path, port: int, upstream: str) -> Gateway:
@@ -150,7 +149,11 @@ def litellm(folder: Path, tools: Path, port: int, upstream: str) -> Gateway:
     parameters = {"model": "openai/m", "api_base": upstream + "/v1", "api_key": "x"}
     config.write_text(json.dumps({"model_list": [{"model_name": "m", "litellm_params": parameters}]}))
     command = [str(python.with_name("litellm")), "--config", str(config), "--port", str(port), "--host", "127.0.0.1"]
-    environment = {"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    environment = {
+        "LITELLM_LOG": "ERROR",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+    }
     return Gateway("LiteLLM", command, environment=environment, port=port)
 
 
@@ -158,7 +161,6 @@ ALL: Mapping[str, Make] = {
     "bare": bare,
     "pool": pool,
     "least": least_pool,
-    "traced": traced_pool,
     "nginx": nginx,
     "tensorzero": tensorzero,
     "portkey": portkey,

@@ -15,6 +15,11 @@ from orchestrator.pipeline.run import Run
 FIRST_TOKEN_SECONDS = histogram("first_token_seconds", "Time until the model's first text")
 TOKENS = counter("tokens_total", "Tokens of answers, as the model counted them", ["direction"])
 
+
+class StandIn(Exception):
+    """The pool had to answer from an endpoint that only stands in for the model's own."""
+
+
 NO_MODEL = "The language model cannot be reached at the moment, so this is not an answer. These passages fit best:"
 # This many passages, cut to this length, are shown in the place of an answer.
 SHOWN_PASSAGES = 3
@@ -30,10 +35,14 @@ async def stream(run: Run, span: Span) -> None:
     _describe(span, body)
     began = time.perf_counter()
     said: list[str] = []
+    chunks = run.parts.pool.chat_stream(
+        body,
+        deadline=run.ask.deadline,
+        lane=run.ask.caller.lane,
+        on_stand_in=lambda: run.degrade("stand_in", span, StandIn("a stand-in answers in the place of the model")),
+    )
     try:
-        async for chunk in _closing(
-            run.parts.pool.chat_stream(body, deadline=run.ask.deadline, lane=run.ask.caller.lane)
-        ):
+        async for chunk in _closing(chunks):
             piece = _text(chunk)
             if piece and not said:
                 FIRST_TOKEN_SECONDS.observe(time.perf_counter() - began)

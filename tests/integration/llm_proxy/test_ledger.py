@@ -12,17 +12,11 @@ import pytest
 from common.postgres import open_pool
 from conftest import Database
 from llm_proxy.ledger import Draw, LedgerError
-from llm_proxy.ledger_postgres import PostgresLedger, migrate
+from llm_proxy.ledger_postgres import PostgresLedger
 from llm_proxy.purse import MONEY
 
 TESTS = Path(__file__).parents[2]
 PROCESSES = 4
-
-
-@pytest.fixture
-def ledger_database(empty_database: Database) -> Database:
-    migrate(empty_database.owner_url)
-    return empty_database
 
 
 async def process(url: str, name: str, cases: list[list[int]]) -> list[dict[str, int]]:
@@ -40,27 +34,22 @@ async def process(url: str, name: str, cases: list[list[int]]) -> list[dict[str,
     return json.loads(output)
 
 
-async def test_500_at_once_over_4_processes_overspend_by_one_request_at_most(ledger_database: Database) -> None:
+async def test_500_at_once_over_4_processes_overspend_by_one_request_at_most(database: Database) -> None:
     cases = {
         "estimates are right": (100, 1, 1),
         "the last request costs more than is left": (95, 10, 12),
         "one estimate is over the whole budget": (20, 3, 500),
     }
     asked = [[500 // PROCESSES, *case] for case in cases.values()]
-    done = await asyncio.gather(*(process(ledger_database.app_url, f"p{n}", asked) for n in range(PROCESSES)))
-    with psycopg.connect(ledger_database.app_url) as connection:
-        rows = connection.execute("SELECT account, spent, held FROM llm_pool.ledger").fetchall()
+    done = await asyncio.gather(*(process(database.app_url, f"p{n}", asked) for n in range(PROCESSES)))
+    with psycopg.connect(database.app_url) as connection:
+        rows = connection.execute("SELECT account, spent, held FROM caller_ledger").fetchall()
     told = {account: (spent, held) for account, spent, held in rows}
     for (name, (budget, cost, _)), results in zip(cases.items(), zip(*done, strict=True), strict=True):
         served = sum(result["served"] for result in results)
         assert served + sum(result["refused"] for result in results) == 500, name
         assert budget <= served * cost < budget + cost, name
         assert told[f"default/key_{budget}/spend"] == (served * cost * MONEY, {}), name
-
-
-async def test_the_migration_may_run_again_and_by_several_at_once(empty_database: Database) -> None:
-    await asyncio.gather(*(asyncio.to_thread(migrate, empty_database.owner_url) for _ in range(4)))
-    migrate(empty_database.owner_url)
 
 
 async def test_without_its_table_the_ledger_says_that_it_is_away(empty_database: Database) -> None:

@@ -67,7 +67,7 @@ async def test_answers_say_who_served_unless_told_not_to(shared_pool: Pool) -> N
 
 
 class Receiver(Endpoint):
-    """Takes traces."""
+    """Takes traces, or refuses them for now, as its replies say."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.spans: list[Any] = getattr(self, "spans", [])
@@ -78,7 +78,8 @@ class Receiver(Endpoint):
                 sent = ExportTraceServiceRequest.FromString(await reader.readexactly(length))
                 self.spans += [s for r in sent.resource_spans for scope in r.scope_spans for s in scope.spans]
                 self.called.set()
-                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                status = self.next(None).status
+                writer.write(b"HTTP/1.1 %d Scripted\r\ncontent-length: 0\r\n\r\n" % status)
         except (asyncio.IncompleteReadError, OSError):
             writer.close()
 
@@ -86,9 +87,9 @@ class Receiver(Endpoint):
 async def test_decisions_are_events_of_the_requests_span(
     tmp_path: Path, free_tcp_port_factory: Callable[[], int]
 ) -> None:
-    receiver = Receiver([])
+    receiver = Receiver([Reply()])
     async with serving(made=receiver), serving(Reply(503, {})) as one, serving(Reply(pieces=STREAM)) as two:
-        environment = {"FAIRLEAD_OTLP_ENDPOINT": receiver.url, "OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
+        environment = {"FAIRLEAD_OTLP_ENDPOINT": receiver.url}
         endpoints = [{"name": "a", "url": one.url}, {"name": "b", "url": two.url, "priority": 1}]
         config = {"models": {"m": {"endpoints": endpoints}}}
         async with running(tmp_path / "pool.yaml", free_tcp_port_factory(), config, environment) as pool:
@@ -108,6 +109,25 @@ async def test_decisions_are_events_of_the_requests_span(
     ]
     assert two.seen[0][0]["traceparent"].split("-")[1] == span.trace_id.hex()
     assert "secret" not in str(span)
+
+
+async def test_spans_wait_for_a_receiver_that_is_away_and_are_counted(
+    tmp_path: Path, free_tcp_port_factory: Callable[[], int]
+) -> None:
+    receiver = Receiver([Reply(503), Reply()])
+    async with serving(made=receiver), serving(Reply(body=CHAT)) as endpoint:
+        config = {"models": {"m": {"endpoints": [{"name": "a", "url": endpoint.url}]}}}
+        environment = {"FAIRLEAD_OTLP_ENDPOINT": receiver.url}
+        async with running(tmp_path / "pool.yaml", free_tcp_port_factory(), config, environment) as pool:
+            assert (await pool.ask("m")).status_code == 200
+            exported = 'fairlead_spans_total{result="exported",service="llm-proxy"}'
+            async with asyncio.timeout(20):
+                while not await pool.metric(exported):
+                    await asyncio.sleep(0.05)
+            assert await pool.metric(exported.replace("exported", "ended")) == 1
+            assert await pool.metric(exported.replace("exported", "failed")) == 0
+    refused, taken = receiver.spans
+    assert refused == taken
 
 
 async def test_workers_share_the_port_and_answer_for_one_another(

@@ -75,6 +75,15 @@ async def process(
         process.wait(timeout=30)
 
 
+async def test_a_stand_in_is_named_only_while_it_stands_in_for_another(pool: Pool) -> None:
+    async with serving(DOWN) as down, serving(OK) as makeshift:
+        listed = [{"name": "own", "url": down.url}, {"name": "makeshift", "url": makeshift.url, "stand_in": True}]
+        await pool.use(makeshift, endpoints=listed[1:])
+        assert "x-fairlead-stand-in" not in (await pool.ask()).headers
+        await pool.use(down, makeshift, endpoints=[listed[0], {**listed[1], "priority": 1}])
+        assert (await pool.ask()).headers["x-fairlead-stand-in"] == "true"
+
+
 @pytest.fixture
 def pool(process: Pool, request: pytest.FixtureRequest) -> Pool:
     process.model = f"model-{abs(hash(request.node.name))}"

@@ -69,6 +69,14 @@ async def test_the_reranker_decides_the_order_and_what_goes_into_the_prompt(star
     ]
 
 
+async def test_a_stand_in_for_the_model_answers_and_is_named(platform: Platform) -> None:
+    await platform.store_of(HARBOUR)
+    platform.pool.stands_in = True
+    answer = (await platform.ask(QUESTION)).json()
+    assert answer["degraded"] == ["stand_in"]
+    assert answer["citations"]
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("pieces", [None, [], [ConnectionError()]], ids=["503", "empty answer", "cut at once"])
 async def test_the_model_down_the_passages_are_shown_and_not_called_an_answer(

@@ -12,7 +12,7 @@ from vector_store.models import Scope
 from vector_store.postgres_engine import PostgresChunkStore
 
 # The forwarder works for all tenants and its table says nothing of what they hold.
-WITHOUT_TENANTS = {"schema_migrations", "embedding_spaces", "feedback_outbox"}
+WITHOUT_TENANTS = {"schema_migrations", "embedding_spaces", "feedback_outbox", "caller_ledger"}
 
 
 @pytest.fixture

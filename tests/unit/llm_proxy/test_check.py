@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client import REGISTRY
 
 from common.live_config import LiveConfig
 from common.yaml_text import ConfigError
-from llm_proxy.check import problems, refuse_faulty, series
+from llm_proxy import observation, state
+from llm_proxy.check import SERIES_OF_ENDPOINT, SERIES_OF_MODEL, problems, refuse_faulty, series
 from llm_proxy.config import PoolConfig
+from llm_proxy.failures import Failure
 
 LEAST = """
 models:
@@ -91,6 +94,30 @@ def test_a_budget_binds_where_prices_are_said() -> None:
 def test_keys_and_how_they_are_sent_must_fit() -> None:
     assert found(LEAST.replace("weight: 1", "auth: workload_identity")) == [(4, "models.m.endpoints[0].key")]
     assert found(LEAST.replace("key: {env: NAME}", "auth: bearer")) == [(4, "models.m.endpoints[0].auth")]
+
+
+def test_the_estimate_of_series_covers_what_a_model_makes_at_most_and_not_twice_that() -> None:
+    model, endpoints = "counted", ("a", "b", "c")
+    for outcome in ("ok", "client_gone", *map(str, (400, 401, 403, 404, 413, 422, 429, 500, 502, 503, 504))):
+        observation.REQUESTS.labels(model, outcome)
+    observation.ADDED.labels(model)
+    for lane in ("interactive", "batch"):
+        observation.QUEUE_WAIT.labels(model, lane)
+    for winner in ("first", "second"):
+        observation.HEDGES.labels(model, winner)
+    for endpoint in endpoints:
+        for outcome in ("ok", *(failure.value for failure in Failure)):
+            observation.CALLS.labels(model, endpoint, outcome)
+        observation.FIRST_BYTE.labels(model, endpoint)
+        for kind in ("prompt", "completion"):
+            observation.TOKENS.labels(model, endpoint, kind)
+        observation.COST.labels(model, endpoint, "USD")
+        state.BREAKER.labels(model, endpoint)
+        state.KEY_OUT.labels(model, endpoint)
+    samples = [sample for family in REGISTRY.collect() for sample in family.samples]
+    made = sum(sample.labels.get("model") == model for sample in samples)
+    estimated = SERIES_OF_MODEL + len(endpoints) * SERIES_OF_ENDPOINT
+    assert estimated / 2 < made <= estimated
 
 
 def test_a_configuration_as_large_as_the_budget_allows_is_thousands_of_endpoints_short() -> None:

@@ -10,6 +10,7 @@ const WORDS = {
   retrieve: "Part of the search was unavailable; passages may be missing.",
   rerank: "The passages could not be put into their best order.",
   generate: "Answer generation is unavailable; these are the passages found.",
+  stand_in: "The language model cannot be reached at the moment; a simpler one answered in its place.",
   ground: "The answer could not be checked against its sources.",
 };
 
