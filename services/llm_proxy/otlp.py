@@ -24,6 +24,8 @@ class Span:
     name: str
     start_ns: int
     link: tuple[bytes, bytes] | None = None
+    fixed: bytes = b""
+    """Attributes that many spans share, encoded by `attributes` once."""
     attributes: dict[str, Value] = field(default_factory=dict[str, Value])
     events: list[tuple[int, str, Mapping[str, Value]]] = field(
         default_factory=list[tuple[int, str, Mapping[str, Value]]]
@@ -37,13 +39,12 @@ def encoded(span: Span, end_ns: int) -> bytes:
         b"\x0a\x10%b\x12\x08%b" % (span.trace_id, span.span_id),
         b"\x2a" + _sized(span.name.encode()),
         b"\x30\x02\x39%b\x41%b" % (_FIXED64(span.start_ns), _FIXED64(end_ns)),
+        span.fixed,
+        attributes(span.attributes),
     ]
-    for key, value in span.attributes.items():
-        parts.append(_attribute(b"\x4a", key, value))
-    for at_ns, name, attributes in span.events:
-        event = [b"\x09" + _FIXED64(at_ns), b"\x12" + _sized(name.encode())]
-        event += [_attribute(b"\x1a", key, value) for key, value in attributes.items()]
-        parts.append(b"\x5a" + _sized(b"".join(event)))
+    for at_ns, name, more in span.events:
+        event = b"\x09%b\x12%b" % (_FIXED64(at_ns), _sized(name.encode()))
+        parts.append(b"\x5a" + _sized(event + attributes(more, b"\x1a")))
     if span.link is not None:
         parts.append(b"\x6a\x1c\x0a\x10%b\x12\x08%b" % span.link)
     if span.error is not None:
@@ -53,16 +54,26 @@ def encoded(span: Span, end_ns: int) -> bytes:
 
 def batch(resource: Mapping[str, str], spans: Iterable[bytes]) -> bytes:
     """The body of one export of encoded spans."""
-    described = b"".join(_attribute(b"\x0a", key, value) for key, value in resource.items())
+    described = attributes(resource, b"\x0a")
     scope = b"\x0a" + _sized(b"\x0a" + _sized(b"fairlead"))
     of_resource = b"\x0a" + _sized(described) + b"\x12" + _sized(scope + b"".join(spans))
     return b"\x0a" + _sized(of_resource)
 
 
+def attributes(given: Mapping[str, Value], tag: bytes = b"\x4a") -> bytes:
+    """Attributes as fields of a message that has them by this tag; a span has 9, an event 3."""
+    # Names repeat from request to request; texts longer than a name would fill the cache.
+    return b"".join(
+        [
+            _named(tag, key, value) if value.__class__ is str and len(value) <= 100 else _attribute(tag, key, value)
+            for key, value in given.items()
+        ]
+    )
+
+
 def _attribute(tag: bytes, key: str, value: Value) -> bytes:
     if isinstance(value, str):
-        # Names repeat from request to request; texts longer than a name would fill the cache.
-        return _named(tag, key, value) if len(value) <= 100 else tag + _sized(_key(key) + _text(value))
+        return tag + _sized(_key(key) + _text(value))
     if isinstance(value, bool):
         held = b"\x12\x02\x10" + (b"\x01" if value else b"\x00")
     elif isinstance(value, int):

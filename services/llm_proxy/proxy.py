@@ -150,9 +150,8 @@ class Proxy:
             course.model = model.name
             course.currency = plan.config.prices.currency
             if self.tracing.on:
-                span = course.span = self.tracing.begin(operation, model.name, headers)
-                span.set("fairlead.config_hash", plan.hash)
-                headers = headers | span.headers()
+                course.span = self.tracing.begin(operation, model.name, plan.hash, headers)
+                headers |= course.span.headers()
             await self._answer(ask, seen.stream is True, headers, body, course, outlet)
         except Exception as error:
             if course.span is not None:

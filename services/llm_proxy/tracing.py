@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any
 
 from common.logs import get_logger
@@ -34,9 +35,9 @@ class Span:
 
     __slots__ = ("_span",)
 
-    def __init__(self, name: str, link: tuple[bytes, bytes] | None) -> None:
+    def __init__(self, name: str, link: tuple[bytes, bytes] | None, fixed: bytes) -> None:
         ids = random.randbytes(24)  # noqa: S311 - they must differ, not be secret
-        self._span = otlp.Span(ids[:16], ids[16:], name, time.time_ns(), link)
+        self._span = otlp.Span(ids[:16], ids[16:], name, time.time_ns(), link, fixed)
 
     def set(self, key: str, value: otlp.Value) -> None:
         """Set one attribute."""
@@ -78,16 +79,11 @@ class Tracing:
         self._full = asyncio.Event()
         self._count = {name: SPANS.labels(settings.service, name) for name in ("ended", "exported", "failed")}
 
-    def begin(self, operation: str, model: str, headers: Mapping[str, str]) -> Span:
+    def begin(self, operation: str, model: str, config_hash: str, headers: Mapping[str, str]) -> Span:
         """The span of a request: a root, because trace stores list a trace by its root, with a link to the caller's."""
         caller = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
         link = (bytes.fromhex(caller[1]), bytes.fromhex(caller[2])) if caller else None
-        span = Span(f"{operation} {model}", link)
-        span.set("openinference.span.kind", KINDS.get(operation, "LLM"))
-        span.set("gen_ai.operation.name", operation)
-        span.set("gen_ai.request.model", model)
-        span.set("gen_ai.provider.name", "fairlead")
-        return span
+        return Span(f"{operation} {model}", link, _fixed(operation, model, config_hash))
 
     def end(self, span: Span) -> None:
         """Take the finished span."""
@@ -170,6 +166,19 @@ class _Sender:
             return connection.status
         finally:
             connection.done()
+
+
+@lru_cache(maxsize=1024)
+def _fixed(operation: str, model: str, config_hash: str) -> bytes:
+    return otlp.attributes(
+        {
+            "openinference.span.kind": KINDS.get(operation, "LLM"),
+            "gen_ai.operation.name": operation,
+            "gen_ai.request.model": model,
+            "gen_ai.provider.name": "fairlead",
+            "fairlead.config_hash": config_hash,
+        }
+    )
 
 
 def _pairs(text: str) -> dict[str, Any]:

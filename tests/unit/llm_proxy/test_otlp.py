@@ -22,6 +22,7 @@ SPANS = st.builds(
     TEXTS,
     TIMES,
     st.none() | st.tuples(st.binary(min_size=16, max_size=16), st.binary(min_size=8, max_size=8)),
+    st.just(otlp.attributes({"\nshared": "by many"})),
     ATTRIBUTES,
     st.lists(st.tuples(TIMES, TEXTS, ATTRIBUTES), max_size=3),
     st.none() | TEXTS,
@@ -49,7 +50,7 @@ def test_a_batch_is_read_as_it_was_meant(resource: dict[str, str], ended: list[t
         assert (got.trace_id, got.span_id, got.parent_span_id) == (span.trace_id, span.span_id, b"")
         assert (got.name, got.kind) == (span.name, SpanMessage.SPAN_KIND_SERVER)
         assert (got.start_time_unix_nano, got.end_time_unix_nano) == (span.start_ns, end_ns)
-        assert values(got.attributes) == span.attributes
+        assert values(got.attributes) == {"\nshared": "by many"} | span.attributes
         assert [(e.time_unix_nano, e.name, values(e.attributes)) for e in got.events] == span.events
         assert [(link.trace_id, link.span_id) for link in got.links] == ([span.link] if span.link else [])
         assert (got.status.code, got.status.message) == ((0, "") if span.error is None else (otlp.ERROR, span.error))
