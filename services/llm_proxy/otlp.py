@@ -65,7 +65,7 @@ def attributes(given: Mapping[str, Value], tag: bytes = b"\x4a") -> bytes:
     # Names repeat from request to request; texts longer than a name would fill the cache.
     return b"".join(
         [
-            _named(tag, key, value) if value.__class__ is str and len(value) <= 100 else _attribute(tag, key, value)
+            _named(tag, key, value) if isinstance(value, str) and len(value) <= 100 else _attribute(tag, key, value)
             for key, value in given.items()
         ]
     )
