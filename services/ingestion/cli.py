@@ -13,9 +13,10 @@ from common.yaml_text import ConfigError
 from ingestion.main import configuration, run
 from ingestion.progress import Watch, failures_table
 from ingestion.settings import IngestionSettings
-from ingestion.sources.folder import SourceUnavailable
+from ingestion.sources.folder import FolderSource
+from ingestion.sources.kind import Source, SourceUnavailable
 from ingestion.sources.sync import Report, Syncer
-from ingestion.tunables import FolderSource, IngestionTunables
+from ingestion.tunables import IngestionTunables
 from vector_store.catalog import Catalog
 from vector_store.objects import Objects
 
@@ -53,7 +54,7 @@ def sync(
     try:
         settings = IngestionSettings()
         tunables = configuration(settings).current.value
-        sources = [_given(folder, store, tenant, tunables)] if folder else list(tunables.sources)
+        sources: list[Source] = [_given(folder, store, tenant, tunables)] if folder else list(tunables.sources)
         if not sources:
             _fail("No sources: name a folder with --folder, or list `sources` in the file FAIRLEAD_CONFIG_FILE.")
         asyncio.run(_sync(settings, tunables, sources, timeout_s if wait else None))
@@ -67,14 +68,15 @@ def _given(folder: Path, store: str, tenant: str, tunables: IngestionTunables) -
     """The configured source of that folder and store, else one for this time."""
     wanted = folder.expanduser().resolve()
     for source in tunables.sources:
-        same_folder = Path(source.path).expanduser().resolve() == wanted
-        if same_folder and (source.store, source.tenant) == (store, tenant):
+        if not isinstance(source, FolderSource) or (source.store, source.tenant) != (store, tenant):
+            continue
+        if Path(source.path).expanduser().resolve() == wanted:
             return source
     return OnceFolder(path=str(wanted), store=store, tenant=tenant)
 
 
 async def _sync(
-    settings: IngestionSettings, tunables: IngestionTunables, sources: list[FolderSource], patience_s: float | None
+    settings: IngestionSettings, tunables: IngestionTunables, sources: list[Source], patience_s: float | None
 ) -> None:
     console = Console(highlight=False)
     async with AsyncExitStack() as stack:
@@ -82,7 +84,7 @@ async def _sync(
         await pool.wait(timeout=10.0)
         catalog = Catalog(pool)
         syncer = Syncer(catalog, Objects(settings.objects()), pool)
-        reports: list[tuple[FolderSource, Report]] = []
+        reports: list[tuple[Source, Report]] = []
         for source in sources:
             report = await syncer.sync(source, tunables.limits.file_bytes)
             reports.append((source, report))
@@ -98,14 +100,14 @@ async def _sync(
             console.print(failures_table(failed))
 
 
-def _summary(source: FolderSource, report: Report) -> str:
+def _summary(source: Source, report: Report) -> str:
     parts = [f"{report.new} new", f"{report.changed} changed", f"{report.deleted} deleted"]
     parts.append(f"{report.unchanged} unchanged")
     if report.skipped:
         parts.append(f"{report.skipped} of other kinds left out")
     if report.unread:
         parts.append(f"{len(report.unread)} unreadable")
-    return f"{source.path} → {source.store}: {report.found} documents: {', '.join(parts)}"
+    return f"{source.place} → {source.store}: {report.found} documents: {', '.join(parts)}"
 
 
 def _fail(reason: str) -> NoReturn:

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from common.live_config import LiveConfig, Snapshot
 from common.logs import get_logger
 from ingestion import metrics
-from ingestion.sources.folder import SourceUnavailable
+from ingestion.sources.kind import Source, SourceUnavailable
 from ingestion.sources.sync import Report, Syncer
-from ingestion.tunables import FolderSource, IngestionTunables
+from ingestion.tunables import IngestionTunables
 
 log = get_logger("schedule")
 
@@ -24,7 +24,7 @@ SHOWN_FAILURES = 20
 class SourceState:
     """How one source stands. Times are Unix seconds."""
 
-    source: FolderSource
+    source: Source
     state: Literal["waiting", "running", "ok", "failed"] = "waiting"
     started_at: float | None = None
     succeeded_at: float | None = None
@@ -38,8 +38,8 @@ class SourceState:
         return {
             "object": "source",
             "name": self.source.name,
-            "kind": self.source.kind,
-            "path": self.source.path,
+            "kind": getattr(self.source, "kind", ""),
+            "path": self.source.place,
             "store": self.source.store,
             "tenant": self.source.tenant,
             "state": self.state,
