@@ -1,13 +1,19 @@
 """All kinds of source: a new one is a file with one class, and its name in this list."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
+from ingestion.sources.feed import FeedSource
 from ingestion.sources.folder import FolderSource
+from ingestion.sources.git import GitSource
+from ingestion.sources.json_api import JsonSource
 from ingestion.sources.kind import Source
+from ingestion.sources.objects import ObjectsSource
+from ingestion.sources.website import WebsiteSource
 
-AnyKind = FolderSource
+AnyKind = FolderSource | ObjectsSource | WebsiteSource | GitSource | FeedSource | JsonSource
+KINDS: tuple[type[Source], ...] = get_args(AnyKind)
 
 
 def _with_kind(value: Any) -> Any:
@@ -15,5 +21,4 @@ def _with_kind(value: Any) -> Any:
     return {"kind": "folder", **value} if isinstance(value, dict) else value
 
 
-AnySource = Annotated[AnyKind, BeforeValidator(_with_kind)]
-KINDS: tuple[type[Source], ...] = (FolderSource,)
+AnySource = Annotated[AnyKind, Field(discriminator="kind"), BeforeValidator(_with_kind)]
