@@ -52,6 +52,11 @@ class Report:
     unread: list[Unread] = field(default_factory=list[Unread])
 
     @property
+    def brought_up(self) -> int:
+        """Files that need nothing more: the queue has them, or they were in step."""
+        return self.new + self.changed + self.unchanged
+
+    @property
     def queued(self) -> int:
         """Files that the queue was given."""
         return self.new + self.changed
