@@ -216,7 +216,7 @@ class OrchestratorTunables(Tunables):
         json_schema_extra=_change("reevaluate", "characters"),
     )
     max_passages_chars: int = Field(
-        default=12_000,
+        default=16_000,
         ge=500,
         le=1_000_000,
         description="Text of passages in one prompt, the best first; a single longer passage is cut.",
