@@ -38,6 +38,7 @@ class Answer:
     content_type: str
     body: bytes | None = None
     bytes: int = 0
+    charset: str | None = None
 
 
 Allow = Callable[[URL], str | None]
@@ -222,7 +223,7 @@ async def _answer(response: aiohttp.ClientResponse, url: URL, largest: int, into
                 pieces.append(piece)
             else:
                 await asyncio.to_thread(file.write, piece)
-    return Answer(url, True, version, content_type, None if into else b"".join(pieces), count)
+    return Answer(url, True, version, content_type, None if into else b"".join(pieces), count, response.charset)
 
 
 async def _unpacked(response: aiohttp.ClientResponse, url: URL) -> AsyncIterator[bytes]:

@@ -1,6 +1,7 @@
 """Keeps the configured sources in step while the worker runs, each by its own clock, and knows how they stand."""
 
 import asyncio
+import random
 import time
 from contextlib import suppress
 from typing import Any
@@ -87,27 +88,29 @@ class Schedule:
         async with self._turns:
             began = time.monotonic()
             other = await self._looked_elsewhere(each)
+            wait = each.state.every_s
             if other is None:
                 largest = self._live.current.value.limits.file_bytes
                 await look_at(each, self._syncer, self._states, largest)
             else:
                 each.state = other
                 each.measure()
-                began = time.monotonic() - (time.time() - (other.started_at or 0.0))
-        wait = each.state.every_s
+                began -= max(0.0, time.time() - (other.started_at or 0.0))
+                # Later than the other's next look, lest both begin at the same moment from then on.
+                wait *= random.uniform(1.05, 1.2)  # noqa: S311 - spreads load, guards nothing
         if each.failed_in_a_row:
             wait = min(wait, RETRY_S * 2 ** min(each.failed_in_a_row - 1, 16))
         each.due = max(began + wait, time.monotonic() + min(1.0, wait))
 
     async def _looked_elsewhere(self, each: Tracked) -> SourceState | None:
-        """The state that another replica recorded since our own last look; None when it is our turn."""
+        """The state of a look that another replica began since our own last one; None when it is our turn."""
         if each.state.started_at is None or each.failed_in_a_row:
             return None
         with suppress(*DATABASE_AWAY):
             for state in await self._states.states(each.state.tenant):
                 newer = (state.started_at or 0.0) > each.state.started_at + 0.001
                 fresh = time.time() - (state.started_at or 0.0) < each.state.every_s
-                if state.name == each.state.name and state.state == "ok" and newer and fresh:
+                if state.name == each.state.name and state.state in ("ok", "running") and newer and fresh:
                     return state
         return None
 

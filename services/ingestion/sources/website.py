@@ -198,7 +198,7 @@ class _Crawl:
             return PageLinks()
         self.taken.add(answer.url)
         is_html = answer.content_type in HTML
-        page = await asyncio.to_thread(read_links, place, str(answer.url)) if is_html else PageLinks()
+        page = await asyncio.to_thread(read_links, place, str(answer.url), answer.charset) if is_html else PageLinks()
         suffix = SUFFIX_OF.get(answer.content_type) or PurePosixPath(url.path).suffix.lower()
         if not page.index or suffix not in ALL_SUFFIXES:
             self.found.skipped += 1
