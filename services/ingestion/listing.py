@@ -33,7 +33,7 @@ def sources_table(sources: Sequence[Mapping[str, Any]]) -> RenderableType:
             f"{documents['done']} of {documents['total']}",
             ProgressBar(total=max(1, documents["total"]), completed=documents["done"], width=BAR_WIDTH),
             _left(documents),
-            Text(_reasons(source["failures"])),
+            Text(source["error_reason"] or _reasons(source["failures"])),
         )
         if source["error"]:
             errors.append(Text(f"{source['label']}: {source['error']}", "red"))

@@ -154,4 +154,8 @@ class IngestionTunables(Tunables):
         twice = next((name for tenant, name in names if names.count((tenant, name)) > 1), None)
         if twice is not None:
             raise ValueError(f"sources: {twice} is listed twice")
+        labels = [(source.tenant, source.shown_name) for source in self.sources]
+        twice = next((label for tenant, label in labels if labels.count((tenant, label)) > 1), None)
+        if twice is not None:
+            raise ValueError(f"sources: two have the label {twice}; filters and metrics could not tell them apart")
         return self

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -61,6 +61,8 @@ class GitSource(Source):
     allow_private: bool = Field(default=False, description="Whether it may be in a private network or on this machine.")
     look_s: float = Field(default=600.0, gt=0, le=86_400, description="Longest time of one fetch, in seconds.")
     max_bytes: int = Field(default=2 * 1024**3, ge=1024, description="Size of the fetched repository, at most.")
+
+    least_every_s: ClassVar[float] = 60.0
 
     @field_validator("url")
     @classmethod

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 from yarl import URL
@@ -48,6 +48,8 @@ class HttpSource(Source):
     delay_s: float = Field(
         default=0.5, ge=0, le=60, description="Pause between two requests to a host; longer if robots.txt asks for it."
     )
+
+    least_every_s: ClassVar[float] = 60.0
 
     @property
     def place(self) -> str:

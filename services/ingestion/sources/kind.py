@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -101,8 +101,14 @@ class Source(Tunables, ABC):
         default=None, description="What filters and metrics call it; none: its kind, store and place."
     )
     every_s: float | None = Field(
-        default=None, ge=1, le=MONTH_S, description="Seconds between two looks; none: `sync_interval_s`."
+        default=None,
+        ge=1,
+        le=MONTH_S,
+        description="Seconds between two looks; none: `sync_interval_s`, for what is read over a network at least 60.",
     )
+
+    least_every_s: ClassVar[float] = 1.0
+    """The shortest time between two looks that nobody asked for: others pay for them too."""
 
     @property
     @abstractmethod
@@ -115,6 +121,10 @@ class Source(Tunables, ABC):
 
         Raises SourceUnavailable when the source as a whole cannot be read.
         """
+
+    def interval_s(self, otherwise: float) -> float:
+        """The time between two looks; `otherwise` is what the configuration says for all."""
+        return self.every_s or max(otherwise, self.least_every_s)
 
     @property
     def name(self) -> str:

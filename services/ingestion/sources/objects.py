@@ -6,7 +6,7 @@ import mimetypes
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -69,6 +69,8 @@ class ObjectsSource(Source):
         " (Azure), `service_account_key` (Google)…; each an `env` or a `file`.",
     )
     max_files: int = Field(default=100_000, ge=1, le=10_000_000, description="Objects looked at, at most.")
+
+    least_every_s: ClassVar[float] = 60.0
 
     @field_validator("url")
     @classmethod

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from common.live_config import LiveConfig, Snapshot
@@ -21,6 +22,8 @@ RETRY_S = 5.0
 # Sources looked at at a time: a slow web site does not hold up a folder. Each holds a database connection.
 PARALLEL = 3
 COUNT_EVERY_S = 15.0
+# Times are kept in microseconds in the database, and as they are here.
+CLOCK_S = 0.001
 
 Key = tuple[str, str]
 
@@ -104,15 +107,20 @@ class Schedule:
 
     async def _looked_elsewhere(self, each: Tracked) -> SourceState | None:
         """The state of a look that another replica began since our own last one; None when it is our turn."""
-        if each.state.started_at is None or each.failed_in_a_row:
-            return None
+        recorded = None
         with suppress(*DATABASE_AWAY):
-            for state in await self._states.states(each.state.tenant):
-                newer = (state.started_at or 0.0) > each.state.started_at + 0.001
-                fresh = time.time() - (state.started_at or 0.0) < each.state.every_s
-                if state.name == each.state.name and state.state in ("ok", "running") and newer and fresh:
-                    return state
-        return None
+            states = await self._states.states(each.state.tenant)
+            recorded = next((state for state in states if state.name == each.state.name), None)
+        if recorded is None:
+            return None
+        if each.state.started_at is None:
+            # Our first look: all that is taken over is when the source was in step before we were started.
+            each.state = replace(each.state, succeeded_at=recorded.succeeded_at)
+            return None
+        newer = (recorded.started_at or 0.0) > each.state.started_at + CLOCK_S
+        fresh = time.time() - (recorded.started_at or 0.0) < each.state.every_s
+        ours = each.failed_in_a_row or recorded.state == "failed" or not (newer and fresh)
+        return None if ours else recorded
 
     def _on_change(self, snapshot: Snapshot[IngestionTunables]) -> None:
         self._adopt(snapshot.value)

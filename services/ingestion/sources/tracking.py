@@ -34,6 +34,7 @@ class Tracked:
     state: SourceState
     due: float = 0.0
     failed_in_a_row: int = 0
+    since: float = field(default_factory=time.time)
     documents: Documents = field(default_factory=Documents)
 
     def measure(self) -> None:
@@ -41,8 +42,8 @@ class Tracked:
         labels = (self.state.tenant, self.state.label)
         if self.state.succeeded_at is not None:
             metrics.SOURCE_SUCCESS.labels(*labels).set(self.state.succeeded_at)
-            # Asked for at the moment of the scrape, so that it grows while a source hangs.
-            metrics.SOURCE_LAG.labels(*labels).set_function(lambda: self.state.lag_s() or 0.0)
+        # Asked for at the moment of the scrape, so that it grows while a source hangs or has never been in step.
+        metrics.SOURCE_LAG.labels(*labels).set_function(lambda: time.time() - (self.state.succeeded_at or self.since))
         held = self.documents
         for state, count in (
             ("todo", self.state.todo + held.waiting),
@@ -69,7 +70,7 @@ def tracked(source: Source, every_s: float) -> Tracked:
         getattr(source, "kind", ""),
         source.place,
         source.store,
-        source.every_s or every_s,
+        source.interval_s(every_s),
     )
     return Tracked(source, state)
 
