@@ -175,6 +175,8 @@ class GitSource(Source):
             "GIT_SSH_COMMAND": shlex.join(ssh),
             "GIT_CONFIG_COUNT": str(len(settings)),
         }
+        if authorities := os.environ.get("SSL_CERT_FILE"):
+            environment["GIT_SSL_CAINFO"] = authorities
         for number, (key, value) in enumerate(settings.items()):
             environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
         return _Git(repository, environment)

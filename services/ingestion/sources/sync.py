@@ -83,13 +83,15 @@ class Syncer:
         scope = Scope(source.tenant, None)
         async with self._alone(source), self._folders() as (folder, cache):
             known = await self.catalog.files_of_source(scope, source.name)
-            versions = {path: file.version for path, file in known.items() if file.version is not None}
+            versions = {
+                path: file.version for path, file in known.items() if file.version and not _grown(file, largest)
+            }
             async with source.look(Looking(versions, largest, folder, cache)) as found:
                 store = await self.catalog.ensure_store(scope, source.store)
                 report = Report(source.name, store.id, len(found.files), skipped=found.skipped, unread=found.unread)
                 progress(report)
                 one = _Pass(self, scope, source, store.id, largest, report, progress)
-                await one.bring_up(found, known)
+                await one.bring_up(found, known, versions)
                 await one.remove_missing(found, known)
         for change in ("new", "changed", "deleted"):
             metrics.SYNC_FILES.labels(change).inc(getattr(report, change))
@@ -149,7 +151,7 @@ class _Pass:
     report: Report
     progress: Progress
 
-    async def bring_up(self, found: Scan, known: dict[str, SourceFile]) -> None:
+    async def bring_up(self, found: Scan, known: dict[str, SourceFile], versions: dict[str, str]) -> None:
         """Store and queue what is new or changed."""
         gate = asyncio.Semaphore(PARALLEL)
 
@@ -160,8 +162,7 @@ class _Pass:
 
         changed: list[FoundFile] = []
         for file in found.files.values():
-            before = known.get(file.path)
-            if before is not None and before.version == file.version:
+            if versions.get(file.path) == file.version:
                 self.report.unchanged += 1
             else:
                 changed.append(file)
@@ -274,6 +275,11 @@ class _Pass:
         if not sha256.startswith(UNREAD_HASH):
             await self.syncer.objects.put(key, file.place)
         return key
+
+
+def _grown(file: SourceFile, largest: int) -> bool:
+    """Whether the file was too large to be read when it was found, and would be read now."""
+    return file.sha256.startswith(UNREAD_HASH) and file.bytes <= largest
 
 
 def _shown(path: str) -> str:

@@ -215,6 +215,15 @@ async def test_failed_files_are_listed_and_put_back_from_the_command_line(workin
     await working.verify()
 
 
+async def test_a_file_that_was_too_large_is_read_when_the_limit_is_raised(working: Bench) -> None:
+    working.configure(limits={"file_bytes": 2000})
+    working.write({"ropes.txt": "Nylon stretches and absorbs shock. " * 100})
+    await working.settled(ropes_txt="failed")
+    working.configure(limits={"file_bytes": 100_000})
+    await working.settled(ropes_txt="completed")
+    await working.verify()
+
+
 async def test_the_command_line_shows_how_sources_stand(working: Bench, site: Site) -> None:
     site.pages |= {"/sitemap.xml": listing(site, "/ropes"), "/ropes": ROPES}
     working.configure(sources=[website(working, site)])
