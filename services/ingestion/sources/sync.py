@@ -74,6 +74,8 @@ class Syncer:
     pool: Pool
     cache: Path | None = None
     """Where sources keep what makes the next look cheaper; none: nothing is kept."""
+    work: Path | None = None
+    """Where each look has a folder of its own; none: the system's temporary folder."""
 
     async def sync(self, source: Source, largest: int, progress: Progress = lambda _: None) -> Report:
         """Bring one source in step. Files over `largest` bytes are recorded, so that their failure is seen, not stored.
@@ -114,7 +116,7 @@ class Syncer:
     @asynccontextmanager
     async def _folders(self) -> AsyncIterator[tuple[Path, Path]]:
         """A folder for this look alone, and the one that outlives it."""
-        with tempfile.TemporaryDirectory(prefix="fairlead-source-") as folder:
+        with tempfile.TemporaryDirectory(prefix="look-", dir=self.work) as folder:
             work = Path(folder) / "look"
             cache = self.cache or Path(folder) / "cache"
             for each in (work, cache):
