@@ -16,6 +16,7 @@ from orchestrator.resources import ResourcesDep
 from orchestrator.scope import ScopeDep
 from orchestrator.upload import UploadForm
 from orchestrator.wire import Cursor, Id, Order
+from vector_store.audit_events import AuditEvent
 from vector_store.objects import Objects
 
 router = APIRouter()
@@ -32,6 +33,9 @@ FileLimit = Annotated[int, Query(ge=1, le=10_000)]
 @router.post("/v1/files")
 async def create_file(request: Request, caller: CallerDep, scope: ScopeDep, held: ResourcesDep) -> dict[str, Any]:
     """Keep an uploaded file. Its bytes go to object storage as they arrive; a refused upload leaves nothing."""
+    # A client that says how much it sends need not send it in vain.
+    declared = int(request.headers.get("content-length") or 0) - FORM_OVERHEAD_BYTES
+    await held.quotas.require_room(scope, max(0, declared))
     form = UploadForm(request, "file", held.settings.max_upload_bytes)
     await form.until_file()
     assert form.file is not None
@@ -50,6 +54,7 @@ async def create_file(request: Request, caller: CallerDep, scope: ScopeDep, held
             content_type=_content_type(form.file.content_type, filename),
             purpose=purpose,
             file_id=file_id,
+            quota=held.quotas.stored(caller.tenant),
         )
     except BaseException:
         await _remove(held.objects, key)
@@ -81,6 +86,7 @@ async def get_file(file_id: Id, scope: ScopeDep, held: ResourcesDep) -> dict[str
 async def get_file_content(file_id: Id, scope: ScopeDep, held: ResourcesDep) -> StreamingResponse:
     """A file's bytes, to be saved: they are never shown as a page of this origin."""
     found = await held.catalog.get_file(scope, file_id)
+    held.audit_writer.note(AuditEvent.of(scope, "file.read", file_id=file_id))
     await held.objects.size(found.object_key)  # a 404 is only possible before the answer has begun
     headers = {
         "content-length": str(found.bytes),
