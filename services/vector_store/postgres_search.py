@@ -76,11 +76,12 @@ async def _search_once(conn: AsyncConnection[Any], scope: Scope, request: Search
 
 
 def _legs(plan: SearchPlan, request: SearchRequest) -> tuple[Leg, ...]:
-    """The legs that can say something; a weight of 0 silences one, unless it is the only one."""
+    """The legs that can say something. A weight of 0 silences one; but words alone answer where there is no vector."""
     keyword = bool(plan.words)
     vector = request.vector is not None and plan.space_no is not None
-    if request.fusion == "normalised" and keyword and vector:
-        keyword, vector = request.keyword_weight > 0, request.keyword_weight < 1
+    if request.fusion == "normalised":
+        vector = vector and request.keyword_weight < 1
+        keyword = keyword and (request.keyword_weight > 0 or not vector)
     names: list[Leg] = []
     if plan.visible_chunks and keyword:
         names.append("keyword")
