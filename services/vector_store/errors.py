@@ -39,6 +39,10 @@ class QuotaError(StoreError):
         self.used = used
 
 
+class IncompleteError(ConflictError):
+    """A shadow index lacks files that have come or changed meanwhile."""
+
+
 class SpaceMismatchError(StoreError):
     """Vectors of two embedding spaces would be mixed."""
 

@@ -11,8 +11,8 @@ from vector_store.errors import SchemaError
 from vector_store.migrations import become_owner, connect
 from vector_store.models import Discrepancy
 from vector_store.objects import Objects
-from vector_store.postgres_verify import TERM_PROBLEMS, verify_store
-from vector_store.repair import index_again, recount, remove_orphans
+from vector_store.postgres_verify import STRAYS, TERM_PROBLEMS, verify_store
+from vector_store.repair import index_again, recount, remove_orphans, remove_strays
 from vector_store.tables import Row, fetch_all
 
 _STORES = """
@@ -92,6 +92,8 @@ async def _mend(conn: AsyncConnection[Any], store: Row, wrong: Sequence[Discrepa
     if any(problem.what in TERM_PROBLEMS for problem in wrong):
         await recount(conn, store)
         mended.append(f"store {store['id']}: its words were counted anew")
+    if any(problem.what == STRAYS for problem in wrong):
+        mended.append(f"store {store['id']}: {await remove_strays(conn, store)} vectors of another space were removed")
     files = await index_again(conn, store)
     if files:
         mended.append(f"store {store['id']}: {files} files are queued to be indexed again; verify once that is done")

@@ -66,6 +66,11 @@ SELECT 'vectors without their chunk', 0,
 UNION ALL
 SELECT 'vectors of another space than the store has', 0, (SELECT count(*) FROM ({strays}) AS strays)
 UNION ALL
+SELECT 'files with another number of vectors in the shadow index than noted', 0,
+       (SELECT count(*) FROM (SELECT store_file_no, vectors FROM shadow_files WHERE store_no = %(store)s) AS d
+        FULL JOIN (SELECT g.store_file_no, count(*) AS n FROM ({shadow}) AS g JOIN c ON c.no = g.chunk_no GROUP BY 1)
+            AS g USING (store_file_no) WHERE d.vectors IS DISTINCT FROM g.n)
+UNION ALL
 SELECT 'rows of another tenant', 0,
        (SELECT count(*) FROM s JOIN (SELECT tenant FROM f UNION ALL SELECT tenant FROM c
             UNION ALL SELECT tenant FROM w UNION ALL SELECT tenant FROM v) AS r ON r.tenant <> s.tenant)
@@ -82,7 +87,9 @@ SELECT 'languages with wrong totals', 0,
 
 
 TERM_PROBLEMS = ("term counts that are wrong", "languages with wrong totals")
-_NOT_MENDED = ("rows of another tenant", "vectors of another space than the store has")
+STRAYS = "vectors of another space than the store has"
+SHADOW = "files with another number of vectors in the shadow index than noted"
+_NOT_MENDED = ("rows of another tenant",)
 
 _BROKEN = """
 SELECT f.no, files.id FROM store_files AS f JOIN files ON files.no = f.file_no
@@ -113,8 +120,11 @@ async def verify_store(
 ) -> list[Discrepancy]:
     """What does not agree; empty when all does."""
     spaces = await fetch_all(conn, "SELECT no FROM embedding_spaces ORDER BY no", {})
-    strays = " UNION ALL ".join(_vectors(space["no"]) for space in spaces if space["no"] != space_no) or _NO_VECTORS
-    query = _VERIFY.format(vectors=_vectors(space_no), strays=strays)
+    shadow = await fetch_one(conn, "SELECT space_no FROM shadow_indexes WHERE store_no = %(no)s", {"no": store_no})
+    shadow_no = shadow["space_no"] if shadow else None
+    others = [space["no"] for space in spaces if space["no"] not in (space_no, shadow_no)]
+    strays = " UNION ALL ".join(_vectors(no) for no in others) or _NO_VECTORS
+    query = _VERIFY.format(vectors=_vectors(space_no), strays=strays, shadow=_vectors(shadow_no))
     rows = await fetch_all(conn, query, {"store": store_no, "bytes_per_number": BYTES_PER_NUMBER})
     return [
         Discrepancy(store_id, row["what"], int(row["expected"]), int(row["found"]), _advice(row["what"]))
@@ -133,6 +143,10 @@ def _advice(what: str) -> str:
         return "`verify --repair` counts the words anew"
     if what in _NOT_MENDED:
         return "this is not to be mended by itself: restore a backup, and tell the people who make Fairlead"
+    if what == STRAYS:
+        return "`verify --repair` removes them"
+    if what == SHADOW:
+        return "`python -m ingestion reindex STORE --abort` drops the shadow index; then build it again"
     return "`verify --repair` has the files concerned indexed again"
 
 

@@ -27,6 +27,11 @@ INSERT INTO store_counts (store_no, language, tenant, chunks, length, revision)
 SELECT c.store_no, c.language, c.tenant, count(*), sum(c.length), %(revision)s
 FROM chunk_terms AS c WHERE c.store_no = %(store)s GROUP BY 1, 2, 3
 """
+_STRAYS = """
+DELETE FROM vectors_{space} WHERE store_no = %(store)s
+AND EXISTS (SELECT FROM stores WHERE no = %(store)s AND space_no <> %(space)s)
+AND NOT EXISTS (SELECT FROM shadow_indexes WHERE store_no = %(store)s AND space_no = %(space)s)
+"""
 
 
 async def recount(conn: AsyncConnection[Any], store: Row) -> None:
@@ -55,6 +60,18 @@ async def index_again(conn: AsyncConnection[Any], store: Row) -> int:
             args = {"tenant": store["tenant"], "store_id": store["id"], "file_id": file["id"]}
             await enqueue(conn, INGEST_FILE, args, lock=f"{INGEST_FILE}/{store['id']}/{file['id']}")
     return len(files)
+
+
+async def remove_strays(conn: AsyncConnection[Any], store: Row) -> int:
+    """Delete vectors that belong to neither of a store's indexes, such as a reindex leaves that was killed at its end.
+
+    Not where the store has no space: then it is the store's row that is wrong.
+    """
+    removed = 0
+    for space in await fetch_all(conn, "SELECT no FROM embedding_spaces", {}):
+        query = _STRAYS.format(space=space["no"])
+        removed += (await conn.execute(query.encode(), {"store": store["no"], "space": space["no"]})).rowcount
+    return removed
 
 
 async def remove_orphans(objects: Objects, found: Sequence[Orphan]) -> None:

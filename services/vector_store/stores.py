@@ -85,6 +85,19 @@ class Stores(TenantTables):
         async with self._transaction(scope) as conn:
             return await _get(conn, scope, store_id)
 
+    async def space_of(self, scope: Scope, store_id: str) -> EmbeddingSpace | None:
+        """The space of a store's vectors; None until the first file is written."""
+        async with self._transaction(scope) as conn:
+            row = await fetch_one(
+                conn,
+                "SELECT e.model, e.version, e.dimension FROM stores AS s"
+                " LEFT JOIN embedding_spaces AS e ON e.no = s.space_no WHERE s.tenant = %(tenant)s AND s.id = %(id)s",
+                {"tenant": scope.tenant, "id": store_id},
+            )
+        if row is None:
+            raise NotFoundError("vector store", store_id)
+        return EmbeddingSpace(**row) if row["model"] else None
+
     async def find_stores(self, scope: Scope, names: Sequence[str]) -> list[Store]:
         """For each name the tenant's oldest store of that name; names without a store are left out."""
         async with self._transaction(scope) as conn:
