@@ -7,8 +7,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
-from common.auth import CallerDep
-from common.errors import invalid
+from common.auth import Caller, CallerDep
+from common.errors import ApiError, invalid
 from common.ids import new_id
 from common.logs import get_logger
 from orchestrator import shapes
@@ -44,6 +44,7 @@ async def create_file(request: Request, caller: CallerDep, scope: ScopeDep, held
     key = f"{caller.tenant}/{file_id}"
     try:
         await held.objects.put(key, form.content())
+        groups = _groups(form.fields.pop("groups", None), caller)
         purpose = _checked(form.fields)
         created = await held.catalog.create_file(
             scope,
@@ -53,6 +54,7 @@ async def create_file(request: Request, caller: CallerDep, scope: ScopeDep, held
             object_key=key,
             content_type=_content_type(form.file.content_type, filename),
             purpose=purpose,
+            groups=groups,
             file_id=file_id,
             quota=held.quotas.stored(caller.tenant),
         )
@@ -121,6 +123,16 @@ def _checked(fields: dict[str, str]) -> str:
     for name in fields:
         raise invalid(f"The field '{name[:64]}' is not known here.", name[:64])
     return purpose
+
+
+def _groups(given: str | None, caller: Caller) -> tuple[str, ...]:
+    """The groups that may see the document (`crew,pilots`), none for everyone in the tenant. Only the caller's own:
+    with others it would hide the document from itself."""
+    groups = tuple(dict.fromkeys(name for part in (given or "").split(",") if (name := part.strip())))
+    for name in groups:
+        if name not in caller.groups:
+            raise ApiError(403, f"Your key is not of the group '{name[:64]}'.", param="groups", code="not_in_group")
+    return groups
 
 
 def _filename(given: str) -> str:
