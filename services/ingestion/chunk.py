@@ -256,6 +256,13 @@ def _budget(document: Document, path: Sequence[Span], tokens: Tokens, options: C
     return options.size - tokens.special - min(context, options.window // CONTEXT_SHARE) - options.overlap
 
 
+def windows_again(title: str, headings: Sequence[str], text: str, tokens: Tokens, options: ChunkOptions) -> list[str]:
+    """The windows of a passage that was made before, for a model that reads another length."""
+    context = " › ".join((title, *headings)) if options.context else ""
+    (count,) = tokens.count([text])
+    return list(_windows(text, count, context, tokens, options.window))
+
+
 def _windows(text: str, count: int, context: str, tokens: Tokens, window: int) -> Iterator[str]:
     """The text with its context, in as many windows as the model needs to read all of it."""
     prefix = ""
