@@ -82,7 +82,7 @@ class Syncer:
 
         Raises SourceUnavailable when the source cannot be read at all: nothing is deleted then.
         """
-        scope = Scope(source.tenant, None)
+        scope = Scope(source.tenant, None, key_name=source.shown_name)
         async with self._alone(source), self._folders() as (folder, cache):
             known = await self.catalog.files_of_source(scope, source.name)
             versions = {
