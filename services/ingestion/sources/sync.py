@@ -95,6 +95,7 @@ class Syncer:
                 one = _Pass(self, scope, source, store.id, largest, report, progress)
                 await one.bring_up(found, known, versions)
                 await one.remove_missing(found, known)
+                await self.catalog.label_source_files(scope, store.id, source.name, source.shown_name)
         for change in ("new", "changed", "deleted"):
             metrics.SYNC_FILES.labels(change).inc(getattr(report, change))
         metrics.SYNC_FILES.labels("unreadable").inc(len(report.unread))
