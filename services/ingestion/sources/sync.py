@@ -6,6 +6,7 @@ the next sync finishes what this one began.
 
 import asyncio
 import mimetypes
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -117,12 +118,15 @@ class Syncer:
     @asynccontextmanager
     async def _folders(self) -> AsyncIterator[tuple[Path, Path]]:
         """A folder for this look alone, and the one that outlives it."""
-        with tempfile.TemporaryDirectory(prefix="look-", dir=self.work) as folder:
-            work = Path(folder) / "look"
-            cache = self.cache or Path(folder) / "cache"
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="look-", dir=self.work))
+        try:
+            cache = self.cache or folder / "cache"
+            work = folder / "documents"
             for each in (work, cache):
                 await asyncio.to_thread(each.mkdir, mode=0o700, parents=True, exist_ok=True)
             yield work, cache
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     @asynccontextmanager
     async def _alone(self, source: Source) -> AsyncIterator[None]:
