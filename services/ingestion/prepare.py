@@ -1,12 +1,13 @@
 """From a file on disk to passages ready to embed: what runs inside the sandbox, one file at a time."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingestion.chunk import ChunkOptions, Passage, chunk
 from ingestion.extract import extract
 from ingestion.failures import Reason, empty, too_large
+from ingestion.language import language_of
 from ingestion.tokens import Tokens
 
 
@@ -33,6 +34,10 @@ class Prepared:
     pages: int | None
     removed: dict[str, int]
     """Characters that normalisation took out, by kind."""
+    language: str = ""
+    """ISO 639; empty when it is not clear."""
+    about: dict[str, str] = field(default_factory=dict[str, str])
+    """What the file says of itself: description, author, date, url…"""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,14 @@ def prepare(request: Request, tokens: Tokens) -> Prepared:
     passages = chunk(document, tokens, request.options)
     if not passages:
         raise empty()
-    return Prepared(document.title, tuple(passages), document.pages, dict(document.removed))
+    return Prepared(
+        document.title,
+        tuple(passages),
+        document.pages,
+        dict(document.removed),
+        language_of(document),
+        dict(document.about),
+    )
 
 
 def single_threaded() -> None:

@@ -7,6 +7,7 @@ from psycopg import AsyncConnection
 from vector_store.halfvec import BYTES_PER_NUMBER
 from vector_store.models import Counts, Discrepancy
 from vector_store.tables import fetch_all, fetch_one
+from vector_store.words import terms_of
 
 _NO_VECTORS = "SELECT NULL::bigint AS chunk_no, NULL::bigint AS store_file_no, NULL::text AS tenant WHERE false"
 
@@ -53,7 +54,7 @@ SELECT 'chunks without their words', 0,
 UNION ALL
 SELECT 'chunks whose words are not those of their text', 0,
        (SELECT count(*) FROM w JOIN chunks AS c ON c.no = w.chunk_no
-        WHERE w.terms <> passage_terms(w.language::regconfig, c.title, c.headings, c.text)
+        WHERE w.terms <> {terms}
            OR w.length <> length_of(w.terms))
 UNION ALL
 SELECT 'words without their chunk', 0,
@@ -93,7 +94,7 @@ async def verify_store(
     """What does not agree; empty when all does."""
     spaces = await fetch_all(conn, "SELECT no FROM embedding_spaces ORDER BY no", {})
     strays = " UNION ALL ".join(_vectors(space["no"]) for space in spaces if space["no"] != space_no) or _NO_VECTORS
-    query = _VERIFY.format(vectors=_vectors(space_no), strays=strays)
+    query = _VERIFY.format(vectors=_vectors(space_no), strays=strays, terms=terms_of("w.language"))
     rows = await fetch_all(conn, query, {"store": store_no, "bytes_per_number": BYTES_PER_NUMBER})
     return [
         Discrepancy(store_id, row["what"], int(row["expected"]), int(row["found"]))

@@ -12,6 +12,7 @@ from vector_store.fields import storable
 from vector_store.filters import filter_sql, parse_filter
 from vector_store.models import EmbeddingSpace, Scope, SearchRequest
 from vector_store.tables import Row, fetch_one
+from vector_store.words import lookup_text
 
 # Okapi BM25's usual parameters (Robertson, Zaragoza 2009; the defaults of Lucene).
 BM25_K1 = 1.2
@@ -95,7 +96,7 @@ async def plan_search(conn: AsyncConnection[Any], scope: Scope, request: SearchR
         {
             "tenant": scope.tenant,
             "store_ids": list(request.store_ids),
-            "text": storable(request.text[:MAX_QUERY_CHARACTERS]),
+            "text": storable(lookup_text(request.text[:MAX_QUERY_CHARACTERS])),
             "ef_search": ef_search,
         },
     )
