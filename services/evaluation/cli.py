@@ -1,92 +1,138 @@
-"""`python -m evaluation retrieval`: keyword, vector and hybrid side by side on retrieval collections."""
+"""`python -m evaluation`: retrieval measured apart from answers, runs compared, settings swept."""
 
 import asyncio
-import tempfile
-from collections.abc import Iterator, Sequence
+import os
+import signal
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
-from common.pool_client import PoolClient
-from common.postgres import open_pool
-from evaluation import collection, platform, retrieval, shipped
+from evaluation import bench, collection, platform, questions, report, runs
 from evaluation.collection import Collection, CollectionError
-from evaluation.retrieval import Row
-from evaluation.vectors import MODEL, embedded
-from vector_store.catalog import Catalog
-from vector_store.models import EmbeddingSpace, SearchRequest, Vectors
-from vector_store.postgres_engine import PostgresChunkStore
-
-# The passages that whole documents make are cut by the model's window: a space of the evaluation's own.
-WHOLE_SPACE = EmbeddingSpace(MODEL, "whole-documents", 384)
+from evaluation.runs import Run, RunError
+from evaluation.search import SearchFailed, measured, search_api
+from evaluation.variants import SIDE_BY_SIDE, Variant, VariantError, swept
 
 app = typer.Typer(help="Evaluate retrieval apart from answers.", no_args_is_help=True, add_completion=False)
+out = Console()
+
+Data = Annotated[list[Path], typer.Option(help="A collection's folder (BEIR layout); repeatable.")]
+Mode = Annotated[str, typer.Option(help="whole (documents), shipped (chunking) or both.")]
+Cache = Annotated[Path, typer.Option(help="Where embeddings are kept between runs.")]
+Keep = Annotated[Path, typer.Option(help="Where runs are kept, for compare.")]
+Settings = Annotated[list[str], typer.Option("--set", help="A tunable and its values: key=value,value; repeatable.")]
+CACHE, KEEP = Path(".fairlead/cache"), Path(".fairlead/runs")
 
 
 @app.callback()
 def evaluation() -> None:
     """Evaluate retrieval apart from answers."""
+    # Ended by a signal, the services that an evaluation started must end with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 @app.command("retrieval")
-def retrieval_command(
-    data: Annotated[list[Path], typer.Option(help="A collection's folder (BEIR layout); repeatable.")],
-    mode: Annotated[str, typer.Option(help="whole (documents), shipped (chunking) or both.")] = "both",
-    cache: Annotated[Path, typer.Option(help="Where embeddings are kept between runs.")] = Path(".fairlead/cache"),
-    out: Annotated[Path | None, typer.Option(help="Also write the figures here, as JSON.")] = None,
+def retrieval_command(data: Data, mode: Mode = "both", cache: Cache = CACHE, keep: Keep = KEEP) -> None:
+    """Keyword, vector, hybrid and reranked search side by side, with the shipped defaults."""
+    out.print(report.HEADER, markup=False, soft_wrap=True)
+    done = _measured(_collections(data), mode, cache, keep, SIDE_BY_SIDE)
+    by_place: dict[tuple[str, str], dict[str, Run]] = {}
+    for run in done:
+        by_place.setdefault((run.collection, run.mode), {})[run.variant] = run
+    for (name, how), found in by_place.items():
+        base = found["hybrid (shipped)"]
+        for variant in ("hybrid, rrf", "hybrid + rerank"):
+            out.print(f"{name}, {how}: {report.gain(base, found[variant])}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def sweep(data: Data, settings: Settings, mode: Mode = "shipped", cache: Cache = CACHE, keep: Keep = KEEP) -> None:
+    """Every combination of settings, and which of them nothing beats in quality and latency."""
+    try:
+        variants = swept(settings)
+    except VariantError as error:
+        raise typer.BadParameter(str(error), param_hint="--set") from None
+    done = _measured(_collections(data), mode, cache, keep, variants)
+    for place in dict.fromkeys((run.collection, run.mode) for run in done):
+        out.print(f"{place[0]}, {place[1]}")
+        out.print(report.sweep([run for run in done if (run.collection, run.mode) == place]))
+
+
+@app.command()
+def compare(first: Path, second: Path) -> None:
+    """Two runs that were kept, query by query: what differs, and whether that may be chance."""
+    try:
+        out.print(report.comparison(runs.load(first), runs.load(second)))
+    except (RunError, ValueError) as error:
+        _fail(str(error))
+
+
+@app.command("questions")
+def questions_command(
+    file: Annotated[Path, typer.Argument(help='JSON lines: {"query": "…", "relevant": ["file name or id", …]}.')],
+    store: Annotated[str, typer.Option(help="Name or id of the vector store.")],
+    url: Annotated[str, typer.Option(help="The running platform.")] = "http://127.0.0.1:8080",
+    rerank: Annotated[bool, typer.Option(help="Ask for the reranker.")] = False,
+    keep: Keep = KEEP,
 ) -> None:
-    """nDCG@10, recall@10 and MRR@10 of keyword, vector and hybrid search, with the shipped defaults."""
-    if mode not in ("whole", "shipped", "both"):
+    """Your own questions against a running platform, as it is tuned now. The key is read from FAIRLEAD_API_KEY."""
+    variant = Variant("as tuned + rerank", ranking={"ranker": "auto"}) if rerank else Variant("as tuned")
+    try:
+        asked = questions.read(file)
+        run = asyncio.run(_asked(asked, url, store, variant, file.stem))
+    except (CollectionError, SearchFailed) as error:
+        _fail(str(error))
+    out.print(report.HEADER, markup=False, soft_wrap=True)
+    out.print(report.line(run), markup=False, soft_wrap=True)
+    out.print(f"kept as {runs.store(keep, run)}", markup=False, soft_wrap=True)
+
+
+async def _asked(asked: questions.Questions, url: str, store: str, variant: Variant, name: str) -> Run:
+    async with search_api(url, os.environ.get("FAIRLEAD_API_KEY")) as api:
+        return await measured(
+            api,
+            await api.store_id(store),
+            asked.queries,
+            asked.judgements,
+            variant,
+            collection=name,
+            mode=store,
+            name=asked.name_of,
+        )
+
+
+def _measured(
+    collections: Sequence[Collection], mode: str, cache: Path, keep: Path, variants: Sequence[Variant]
+) -> list[Run]:
+    """Every run, each printed and kept as soon as it is there."""
+    done: list[Run] = []
+
+    def on_run(run: Run) -> None:
+        runs.store(keep, run)
+        out.print(report.line(run), markup=False, soft_wrap=True)
+        done.append(run)
+
+    modes = {"both": ("whole", "shipped"), "whole": ("whole",), "shipped": ("shipped",)}.get(mode)
+    if modes is None:
         raise typer.BadParameter("must be whole, shipped or both", param_hint="--mode")
     try:
-        collections = [collection.read(folder) for folder in data]
+        bench.runs_of(collections, modes, cache, variants, on_run)
+    except (platform.NotStarted, SearchFailed) as error:
+        _fail(str(error))
+    return done
+
+
+def _collections(data: Sequence[Path]) -> list[Collection]:
+    try:
+        return [collection.read(folder) for folder in data]
     except CollectionError as error:
         raise typer.BadParameter(str(error), param_hint="--data") from None
-    rows: list[Row] = []
-    Console().print(retrieval.HEADER, markup=False, soft_wrap=True)
-    try:
-        for row in measured(collections, mode, cache):
-            # At once: what was measured is not lost if a later collection fails.
-            rows.append(row)
-            Console().print(retrieval.line(row), markup=False, soft_wrap=True)
-            if out is not None:
-                out.write_text(retrieval.as_json(rows) + "\n", encoding="utf-8")
-    except platform.NotStarted as error:
-        Console(stderr=True).print(str(error), markup=False, soft_wrap=True)
-        raise typer.Exit(1) from None
 
 
-def measured(collections: Sequence[Collection], mode: str, cache: Path) -> Iterator[Row]:
-    """One row a collection, mode and method. Raises NotStarted."""
-    with tempfile.TemporaryDirectory(prefix="fairlead-evaluation-") as temporary:
-        folder = Path(temporary)
-        with platform.service("local_models", folder, {}) as models_url:
-            for each in collections:
-                if mode != "shipped":
-                    yield from asyncio.run(whole_documents(each, f"{models_url}/v1", folder, cache))
-                if mode != "whole":
-                    yield from asyncio.run(shipped.chunked(each, f"{models_url}/v1", folder, cache))
-
-
-async def whole_documents(each: Collection, models_url: str, folder: Path, cache: Path) -> list[Row]:
-    """The mode that published baselines use: one passage, one vector a document."""
-    with platform.temporary_database(folder / f"{each.name}-whole") as database:
-        async with PoolClient(models_url) as client, open_pool(database.app_url, max_size=4) as pool:
-            texts = [document.whole for document in each.documents.values()]
-            vectors = await with_progress(client, f"{each.name}: documents", texts, cache)
-            queries = await with_progress(client, f"{each.name}: queries", list(each.queries.values()), cache)
-            engine = PostgresChunkStore(pool)
-            store_id = await retrieval.write_whole_documents(Catalog(pool), engine, each, vectors, WHOLE_SPACE)
-            request = SearchRequest((store_id,), "", space=WHOLE_SPACE)
-            by_query = dict(zip(each.queries, queries, strict=True))
-            return await retrieval.measure(engine, each, "whole documents", request, by_query)
-
-
-async def with_progress(client: PoolClient, what: str, texts: Sequence[str], cache: Path) -> Vectors:
-    """Embed with a progress bar on the terminal."""
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=len(texts))
-        return await embedded(client, MODEL, texts, cache, lambda done: bar.advance(task, done))
+def _fail(reason: str) -> NoReturn:
+    Console(stderr=True).print(reason, markup=False, soft_wrap=True)
+    raise typer.Exit(1)

@@ -55,6 +55,7 @@ async def search_store(
         score_threshold=body.ranking_options.score_threshold or 0.0,
         keyword_weight=body.ranking_options.keyword_weight("ranking_options"),
         rewrite=body.rewrite_query,
+        rerank=body.ranking_options.reranks,
     )
     with held.parts.telemetry.root_span("search", request.headers, kind="RETRIEVER") as span:
         span.set("fairlead.config_hash", config.hash)

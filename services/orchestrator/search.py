@@ -8,8 +8,9 @@ from common.auth import Caller
 from common.deadline import Deadline
 from common.errors import invalid
 from common.telemetry import Span
-from orchestrator.pipeline import conversation, spaces
+from orchestrator.pipeline import conversation, ranking, spaces
 from orchestrator.pipeline.passages import fitting
+from orchestrator.pipeline.ranking import Ranking
 from orchestrator.pipeline.run import DEGRADED, POOL_FAILURES, Parts
 from orchestrator.tunables import OrchestratorTunables
 from vector_store.models import EmbeddingSpace, Hit, Scope, SearchRequest, SearchResult, Vectors
@@ -29,6 +30,7 @@ class Wanted:
     score_threshold: float
     keyword_weight: float | None
     rewrite: bool
+    rerank: bool
 
 
 @dataclass(frozen=True)
@@ -60,23 +62,27 @@ class Search:
             queries = [await self._rewritten(query) for query in queries]
         span.input(queries[0] if len(queries) == 1 else queries)
         space, vectors = await self._vectors(wanted.store_id, queries)
+        rank = Ranking(wanted.top_k, wanted.rerank, wanted.score_threshold, self._tunables)
         request = SearchRequest(
             store_ids=(wanted.store_id,),
             text="",
             space=space,
-            top_k=wanted.top_k,
-            candidates=max(self._tunables.candidates, wanted.top_k),
+            top_k=rank.fetched,
+            candidates=max(self._tunables.candidates, rank.fetched),
             fusion=self._tunables.fusion,
             keyword_weight=self._tunables.keyword_weight if wanted.keyword_weight is None else wanted.keyword_weight,
             rrf_k=self._tunables.rrf_k,
             filters=wanted.filters,
-            score_threshold=wanted.score_threshold,
+            score_threshold=rank.fetched_from,
         )
         results: list[SearchResult] = []
         for place, query in enumerate(queries):
             vector = None if vectors is None else vectors[place]
             results.append(await self._parts.chunks.search(self._scope, replace(request, text=query, vector=vector)))
-        hits = merged([result.hits for result in results], wanted.top_k)
+        lists = [result.hits for result in results]
+        if wanted.rerank:
+            lists = [await self._reranked(query, hits) for query, hits in zip(queries, lists, strict=True)]
+        hits = rank.settled(merged(lists))
         span.documents([passage.as_document() for passage in fitting(hits, TRACED_CHARS)])
         span.set("fairlead.index_snapshot", results[0].snapshot)
         return Found(tuple(queries), hits, results[0].legs, results[0].snapshot, tuple(self._degraded))
@@ -115,13 +121,24 @@ class Search:
             self._degrade("embed", error)
             return None, None
 
+    async def _reranked(self, query: str, hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+        if not hits:
+            return hits
+        try:
+            return await ranking.reranked(
+                self._parts.pool, self._tunables, query, hits, self._deadline, self._caller.lane
+            )
+        except POOL_FAILURES as error:
+            self._degrade("rerank", error)
+            return hits
+
     def _degrade(self, step: str, error: Exception) -> None:
         if step not in self._degraded:
             self._degraded.append(step)
         DEGRADED.labels(step, type(error).__name__).inc()
 
 
-def merged(lists: Sequence[Sequence[Hit]], top_k: int) -> tuple[Hit, ...]:
+def merged(lists: Sequence[Sequence[Hit]]) -> tuple[Hit, ...]:
     """One list of several: each passage once, with the best score that any query gave it."""
     if len(lists) == 1:
         return tuple(lists[0])
@@ -130,4 +147,4 @@ def merged(lists: Sequence[Sequence[Hit]], top_k: int) -> tuple[Hit, ...]:
         known = best.get(hit.chunk.id)
         if known is None or hit.score > known.score:
             best[hit.chunk.id] = hit
-    return tuple(sorted(best.values(), key=lambda hit: -hit.score)[:top_k])
+    return tuple(sorted(best.values(), key=lambda hit: -hit.score))

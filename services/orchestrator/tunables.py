@@ -89,12 +89,47 @@ class OrchestratorTunables(Tunables):
         description="Passages that the reranker puts in order; the best top_k of them go into the prompt.",
         json_schema_extra=_change("reevaluate", "passages"),
     )
+    rerank_weight: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of the reranker's opinion in a passage's score; 1: its order alone.",
+        json_schema_extra=_change("reevaluate"),
+    )
     rerank_timeout_s: float = Field(
         default=2.0,
         gt=0,
         le=60,
         description="Longest wait for the reranker.",
         json_schema_extra=_change("live", "seconds"),
+    )
+    most_per_document: int = Field(
+        default=0,
+        ge=0,
+        le=50,
+        description="Passages of one document among those found, at most; 0: no bound.",
+        json_schema_extra=_change("reevaluate", "passages"),
+    )
+    recency_half_life_days: float | None = Field(
+        default=None,
+        gt=0,
+        le=36_500,
+        description="Age at which a document has lost half of what it can lose by its age; none: age does not count.",
+        json_schema_extra=_change("reevaluate", "days"),
+    )
+    recency_weight: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of its score that a document can lose by its age.",
+        json_schema_extra=_change("reevaluate"),
+    )
+    recency_attribute: Name = Field(
+        default="date",
+        description="The file's attribute that says when it was written: Unix seconds or an ISO 8601 date.",
+        json_schema_extra=_change("reevaluate"),
     )
     rewrite: bool = Field(
         default=False,

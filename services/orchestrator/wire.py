@@ -100,7 +100,7 @@ class ChunkingStrategy(Body):
 
 
 class RankingOptions(Body):
-    """How hits are ranked. `hybrid_search` weighs the two legs; `ranker` other than none is the deployment's own."""
+    """How hits are ranked. `hybrid_search` weighs the two legs; a `ranker` other than none is the pool's reranker."""
 
     class HybridSearch(Body):
         """Weights of the two legs; only their relation matters."""
@@ -111,6 +111,11 @@ class RankingOptions(Body):
     ranker: Literal["none", "auto", "default-2024-11-15"] | None = None
     score_threshold: float | None = Field(default=None, ge=0, le=1)
     hybrid_search: HybridSearch | None = None
+
+    @property
+    def reranks(self) -> bool:
+        """Whether a search is to be reranked: only when the request says so."""
+        return self.ranker not in (None, "none")
 
     def keyword_weight(self, param: str) -> float | None:
         """The keyword leg's share; None when the request does not say."""

@@ -70,19 +70,6 @@ async def show_passages(run: Run) -> None:
         await run.say(run.draft.literal(f"\n\n{_excerpt(passage.text)} ") + run.draft.mark(passage))
 
 
-def rerank_order(reply: Mapping[str, Any], count: int) -> list[int]:
-    """Places of the documents, best first; those that the reranker left out keep their order at the end."""
-    try:
-        results = cast("list[dict[str, Any]]", reply["results"])
-        ranked = sorted(results, key=lambda result: -float(result["relevance_score"]))
-        order = list(dict.fromkeys(int(result["index"]) for result in ranked))
-    except (KeyError, TypeError, ValueError):
-        raise PoolUnavailable("the reranker's answer has an unexpected shape") from None
-    if any(place not in range(count) for place in order):
-        raise PoolUnavailable("the reranker's answer names a document that it was not given")
-    return order + [place for place in range(count) if place not in set(order)]
-
-
 def _body(run: Run) -> dict[str, Any]:
     ask, tunables = run.ask, run.tunables
     return {

@@ -14,6 +14,7 @@ from orchestrator.pipeline.citations import Citation
 from orchestrator.pipeline.marks import MarkFilter
 from orchestrator.pipeline.passages import Passage
 from orchestrator.pipeline.prompt import NO_ANSWER
+from orchestrator.pipeline.ranking import Ranking
 from orchestrator.tunables import OrchestratorTunables
 from vector_store.catalog import Catalog
 from vector_store.engine import ChunkStore
@@ -89,6 +90,12 @@ class Run:
     def reranking(self) -> bool:
         """Whether the passages are to be put in order by the rerank model."""
         return self.tunables.rerank if self.ask.rerank is None else self.ask.rerank
+
+    @property
+    def ranking(self) -> Ranking:
+        """How hits become passages."""
+        asked, tunables = self.ask.score_threshold, self.tunables
+        return Ranking(self.top_k, self.reranking, tunables.score_threshold if asked is None else asked, tunables)
 
     def degrade(self, step: str, span: Span, error: Exception) -> None:
         """Note that `step` could not do its part; the answer goes on and says so."""

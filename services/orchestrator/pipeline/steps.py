@@ -4,7 +4,7 @@ import time
 
 from common.errors import invalid, not_found
 from common.telemetry import Span
-from orchestrator.pipeline import citations, conversation, generation, prompt, spaces
+from orchestrator.pipeline import citations, conversation, generation, prompt, ranking, spaces
 from orchestrator.pipeline.callbacks import Generation, Retrieval
 from orchestrator.pipeline.marks import MarkFilter
 from orchestrator.pipeline.passages import fitting
@@ -81,7 +81,7 @@ async def retrieve(run: Run, span: Span) -> None:
     """The best passages by keywords and meaning, among the documents that the caller may see."""
     ask, tunables = run.ask, run.tunables
     span.input(run.query)
-    wanted = max(run.top_k, tunables.rerank_candidates) if run.reranking else run.top_k
+    wanted = run.ranking.fetched
     found = await run.parts.chunks.search(
         run.scope,
         SearchRequest(
@@ -95,11 +95,11 @@ async def retrieve(run: Run, span: Span) -> None:
             keyword_weight=tunables.keyword_weight if ask.keyword_weight is None else ask.keyword_weight,
             rrf_k=tunables.rrf_k,
             filters=ask.filters,
-            score_threshold=tunables.score_threshold if ask.score_threshold is None else ask.score_threshold,
+            score_threshold=run.ranking.fetched_from,
         ),
     )
     run.hits, run.snapshot = found.hits, found.snapshot
-    run.passages = fitting(found.hits[: run.top_k], tunables.max_passages_chars)
+    run.passages = fitting(run.ranking.settled(found.hits), tunables.max_passages_chars)
     span.set("fairlead.index_snapshot", found.snapshot)
     span.set("fairlead.retrieval.legs", list(found.legs))
     span.documents([passage.as_document() for passage in run.passages])
@@ -110,25 +110,13 @@ async def retrieve(run: Run, span: Span) -> None:
 
 @step("RERANKER", when=lambda run: run.reranking and len(run.hits) > 1)
 async def rerank(run: Run, span: Span) -> None:
-    """The passages in the order of a model that reads question and passage together; else in the fused order."""
-    tunables = run.tunables
+    """The passages in an order in which a model that reads question and passage has its say; else in the fused one."""
+    ask, tunables = run.ask, run.tunables
     span.input(run.query)
     span.set("gen_ai.request.model", tunables.rerank_model)
     try:
-        reply = await run.parts.pool.post(
-            "/rerank",
-            {
-                "model": tunables.rerank_model,
-                "query": run.query,
-                "documents": [hit.chunk.text for hit in run.hits],
-                "top_n": len(run.hits),
-            },
-            deadline=run.ask.deadline.sooner(tunables.rerank_timeout_s),
-            lane=run.ask.caller.lane,
-        )
-        order = generation.rerank_order(reply, len(run.hits))
-        run.hits = tuple(run.hits[place] for place in order)
-        run.passages = fitting(run.hits[: run.top_k], tunables.max_passages_chars)
+        run.hits = await ranking.reranked(run.parts.pool, tunables, run.query, run.hits, ask.deadline, ask.caller.lane)
+        run.passages = fitting(run.ranking.settled(run.hits), tunables.max_passages_chars)
     except POOL_FAILURES as error:
         run.degrade("rerank", span, error)
     span.documents([passage.as_document() for passage in run.passages])

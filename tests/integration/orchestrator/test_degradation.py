@@ -58,7 +58,7 @@ async def test_reranker_down_the_fused_order_stays(start_platform: StartPlatform
 
 
 async def test_the_reranker_decides_the_order_and_what_goes_into_the_prompt(start_platform: StartPlatform) -> None:
-    platform = await start_platform("rerank: true\ntop_k: 1")
+    platform = await start_platform("rerank: true\nrerank_weight: 1\ntop_k: 1")
     await platform.store_of(HARBOUR)
     platform.pool.rerank_order = [2, 1, 0]
     answer = (await platform.ask(QUESTION)).json()
@@ -67,6 +67,27 @@ async def test_the_reranker_decides_the_order_and_what_goes_into_the_prompt(star
     assert [citation["text"] for citation in answer["citations"]] == [
         platform.pool.bodies("/rerank")[0]["documents"][2]
     ]
+
+
+async def test_a_search_is_reranked_when_it_asks_and_goes_on_without(start_platform: StartPlatform) -> None:
+    platform = await start_platform("rerank_weight: 1")
+    store = await platform.store_of(HARBOUR)
+    path = f"/v1/vector_stores/{store.id}/search"
+    body = {"query": QUESTION, "max_num_results": 2}
+    plain = (await platform.http.post(path, json=body)).json()
+    assert platform.pool.bodies("/rerank") == []
+    body["ranking_options"] = {"ranker": "auto"}
+    platform.pool.rerank_order = [2, 1, 0]
+    reranked = (await platform.http.post(path, json=body)).json()
+    documents = platform.pool.bodies("/rerank")[0]["documents"]
+    assert [hit["content"][0]["text"] for hit in reranked["data"]] == [documents[2], documents[1]]
+    scores = [hit["score"] for hit in reranked["data"]]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+    platform.pool.fail["/rerank"] = 500
+    without = (await platform.http.post(path, json=body)).json()
+    assert without["data"] == plain["data"]
+    assert without["fairlead"]["degraded"] == ["rerank"]
 
 
 async def test_a_stand_in_for_the_model_answers_and_is_named(platform: Platform) -> None:

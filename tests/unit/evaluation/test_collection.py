@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from evaluation.collection import CollectionError, read
-from evaluation.measures import quality
-from evaluation.retrieval import document_name
 
 
 @pytest.fixture
@@ -52,19 +50,3 @@ def test_a_broken_collection_names_file_and_line(folder: Path, file: str, text: 
 def test_a_folder_that_is_no_collection_says_what_one_is(tmp_path: Path) -> None:
     with pytest.raises(CollectionError, match=r"holds no corpus.jsonl: a collection is"):
         read(tmp_path)
-
-
-def test_measures_agree_with_a_case_done_by_hand() -> None:
-    judged = {"q1": {"a": 1}, "q2": {"b": 1}, "q3": {"c": 1}}
-    run = {"q1": {"a": 2.0, "x": 1.0}, "q2": {"x": 2.0, "b": 1.0}}
-    measured = quality(judged, run)
-    assert measured.recall == pytest.approx(2 / 3)
-    assert measured.mrr == pytest.approx((1 + 1 / 2) / 3)
-    assert measured.ndcg == pytest.approx((1 + 0.6309297) / 3), (
-        "1/log2(3) for the second place, 0 for what is not found"
-    )
-
-
-def test_a_file_in_a_store_is_its_document() -> None:
-    assert document_name("folder/MED-10.txt") == "MED-10"
-    assert document_name("MED-10") == "MED-10"
