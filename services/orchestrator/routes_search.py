@@ -67,6 +67,7 @@ async def search_store(
     own = {
         "degraded": list(found.degraded),
         "legs": list(found.legs),
+        "terms": list(found.terms),
         "index_snapshot": found.snapshot,
         "config_hash": config.hash,
         "trace_id": trace_id,

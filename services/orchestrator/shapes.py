@@ -76,7 +76,8 @@ def store_file(found: StoreFile) -> dict[str, Any]:
             "chunks": found.chunk_count,
             "bytes": found.bytes,
             "title": found.title,
-            "source": found.source,
+            # Its kind only: the name may hold a path of the machine that reads it.
+            "source": found.source.partition(":")[0] if found.source else None,
             "source_path": found.source_path,
             "document": dict(found.document) or None,
         },
@@ -139,6 +140,7 @@ def _hit(hit: Hit) -> dict[str, Any]:
             "title": chunk.title or None,
             "headings": list(chunk.headings),
             "page": chunk.page,
+            "position": chunk.position,
             "keyword": _leg(hit.keyword),
             "vector": _leg(hit.vector),
         },

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -31,7 +32,10 @@ def extract(data: bytes, read: Read | None = None) -> Document:
     subject = _header(message, "Subject")
     headers = [(name, value) for name in _SHOWN if (value := _header(message, name))]
     blocks = [Block("list", f"{name}: {value}") for name, value in headers]
-    blocks += _body(message)
+    removed: Counter[str] = Counter()
+    for inner in _body(message):
+        blocks += (span.block for span in inner.spans)
+        removed.update(inner.removed)
     skipped: list[str] = []
     for name, part in _attachments(message):
         try:
@@ -42,6 +46,7 @@ def extract(data: bytes, read: Read | None = None) -> Document:
         except FileFailure:
             skipped.append(name)
             continue
+        removed.update(inner.removed)
         blocks.append(Block("heading", f"Attachment: {name}", 1))
         # Pages of an attachment are not pages of the message.
         blocks += (
@@ -51,7 +56,9 @@ def extract(data: bytes, read: Read | None = None) -> Document:
     about = known(author=_header(message, "From"), to=_header(message, "To"), date=_date(message))
     if skipped:
         about["not_read"] = ", ".join(skipped)
-    return assemble(blocks, title=subject or "E-mail without a subject", about=about)
+    document = assemble(blocks, title=subject or "E-mail without a subject", about=about)
+    # The parts were normalised when they were read.
+    return replace(document, removed=dict(removed + Counter(document.removed)))
 
 
 def _header(message: Message, name: str) -> str:
@@ -89,21 +96,17 @@ def _is_attachment(part: Message) -> bool:
     )  # fmt: skip
 
 
-def _body(message: Message) -> list[Block]:
+def _body(message: Message) -> Iterator[Document]:
     """The plain text if there is one, else the HTML."""
     texts = [part for part in _parts(message) if part.get_content_maintype() == "text" and not _is_attachment(part)]
-    chosen = [part for part in texts if part.get_content_subtype() == "plain"] or texts
-    blocks: list[Block] = []
-    for part in chosen:
+    for part in [part for part in texts if part.get_content_subtype() == "plain"] or texts:
         data = _payload(part)
         if not data.strip():
             continue
-        reader = html.extract if part.get_content_subtype() == "html" else plain.extract
         # Where the charset is wrong or missing the reader finds out what it is.
         with suppress(LookupError, ValueError):
             data = data.decode(part.get_content_charset() or "utf-8").encode()
-        blocks += (span.block for span in reader(data).spans)
-    return blocks
+        yield html.extract(data) if part.get_content_subtype() == "html" else plain.extract(data)
 
 
 def _attachments(message: Message) -> Iterator[tuple[str, Message]]:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from io import BytesIO
 from typing import Any
@@ -33,7 +34,9 @@ def extract(data: bytes) -> Document:
             book = load_workbook(BytesIO(data), read_only=True, data_only=True, keep_links=False)
             blocks = [block for sheet in book.worksheets for block in _sheet(sheet)]
             core = book.properties
-            return assemble(blocks, title=core.title or "", about=properties.of(core))
+            document = assemble(blocks, title=core.title or "", about=properties.of(core))
+            # The name of the first sheet is no title: the file's own name says more.
+            return document if core.title else replace(document, title="")
     except _BROKEN:
         raise corrupt("an Excel workbook") from None
 

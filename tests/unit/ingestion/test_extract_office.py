@@ -49,7 +49,7 @@ def test_sheets_are_sections_and_rows_keep_their_numbers() -> None:
         "table: Berth | Length | Fee\nEast 1 | 40 | 12.5\nEast 2 | 60 | 19.9",
     ]
     assert document.spans[2].block.rows == (4, 5)
-    assert document.title == "Fees"
+    assert document.title == "fees 2024"
 
 
 def test_cells_read_as_people_see_them() -> None:
