@@ -54,5 +54,8 @@ bench-retrieval: bootstrap ## Quality of search on collections in BEIR layout: D
 	@test -n "$(DATA)" || { echo 'Say which collections: make bench-retrieval DATA="/data/scifact /data/other"'; exit 2; }
 	@$(VENV)/python -m evaluation retrieval $(foreach folder,$(DATA),--data "$(folder)") $(ARGS)
 
+chaos-%: bootstrap ## Break a part on purpose, over and over, and show what was lost: chaos-ingest; ARGS="…" goes to it
+	@$(VENV)/python tests/load/chaos_$(subst -,_,$*).py $(ARGS)
+
 bench-%: bootstrap ## Run one benchmark; ARGS="…" goes to it
 	@$(VENV)/python tests/load/bench_$(subst -,_,$*).py $(ARGS)

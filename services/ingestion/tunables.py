@@ -42,7 +42,7 @@ class ChunkingTunables(Tunables):
     """How documents are cut into passages, in tokens of the embedding model."""
 
     size: int = Field(
-        default=256,
+        default=512,
         ge=64,
         le=4096,
         description="Largest passage, with the title and headings that are embedded before it.",

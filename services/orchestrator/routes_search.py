@@ -29,6 +29,13 @@ def _queries(value: Any) -> tuple[str, ...]:
     return tuple(is_text(query) for query in listed)
 
 
+class OwnOptions(Body):
+    """Fairlead's own options of a search."""
+
+    explain: bool = False
+    """Whether each hit says which words of the query it has."""
+
+
 class SearchBody(Body):
     """What to search for."""
 
@@ -37,6 +44,7 @@ class SearchBody(Body):
     max_num_results: Results = 10
     ranking_options: RankingOptions = Field(default_factory=RankingOptions)
     rewrite_query: bool = False
+    fairlead: OwnOptions = Field(default_factory=OwnOptions)
 
 
 @router.post("/v1/vector_stores/{vector_store_id}/search")
@@ -56,6 +64,7 @@ async def search_store(
         keyword_weight=body.ranking_options.keyword_weight("ranking_options"),
         rewrite=body.rewrite_query,
         rerank=body.ranking_options.reranks,
+        explain=body.fairlead.explain,
     )
     with held.parts.telemetry.root_span("search", request.headers, kind="RETRIEVER") as span:
         span.set("fairlead.config_hash", config.hash)
@@ -73,4 +82,4 @@ async def search_store(
         "trace_id": trace_id,
         "search_ms": round((time.perf_counter() - began) * 1000, 2),
     }
-    return shapes.search_results(found.queries, found.hits, own)
+    return shapes.search_results(found.queries, found.hits, own, explain=body.fairlead.explain)

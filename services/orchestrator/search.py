@@ -31,6 +31,7 @@ class Wanted:
     keyword_weight: float | None
     rewrite: bool
     rerank: bool
+    explain: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Search:
             rrf_k=self._tunables.rrf_k,
             filters=wanted.filters,
             score_threshold=rank.fetched_from,
+            explain=wanted.explain,
         )
         results: list[SearchResult] = []
         for place, query in enumerate(queries):

@@ -114,20 +114,23 @@ def batch(found: FileBatch) -> dict[str, Any]:
     }
 
 
-def search_results(queries: Sequence[str], hits: Sequence[Hit], own: Mapping[str, Any]) -> dict[str, Any]:
+def search_results(
+    queries: Sequence[str], hits: Sequence[Hit], own: Mapping[str, Any], *, explain: bool = False
+) -> dict[str, Any]:
     """A page of `vector_store.search_results`."""
     return {
         "object": "vector_store.search_results.page",
         "search_query": list(queries),
-        "data": [_hit(hit) for hit in hits],
+        "data": [_hit(hit, explain) for hit in hits],
         "has_more": False,
         "next_page": None,
         "fairlead": dict(own),
     }
 
 
-def _hit(hit: Hit) -> dict[str, Any]:
+def _hit(hit: Hit, explain: bool) -> dict[str, Any]:
     chunk = hit.chunk
+    why = {"phrase": hit.phrase, "matched": list(hit.matched)} if explain else {}
     return {
         "file_id": chunk.file_id,
         "filename": hit.filename,
@@ -143,6 +146,7 @@ def _hit(hit: Hit) -> dict[str, Any]:
             "position": chunk.position,
             "keyword": _leg(hit.keyword),
             "vector": _leg(hit.vector),
+            **why,
         },
     }
 

@@ -211,6 +211,8 @@ class SearchRequest:
     filters: Mapping[str, Any] | None = None
     """An OpenAI filter object over file attributes, as it came over the wire."""
     score_threshold: float = 0.0
+    explain: bool = False
+    """Whether each hit is to say which words of the query it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +234,10 @@ class Hit:
     score: float
     keyword: LegScore | None
     vector: LegScore | None
+    phrase: bool = False
+    """Whether it holds a quoted phrase or an identifier of the query word for word."""
+    matched: tuple[str, ...] = ()
+    """The query's words that it has, as the keyword leg looked them up, rarest first; only where `explain` asked."""
 
 
 @dataclass(frozen=True, slots=True)

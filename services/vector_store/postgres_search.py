@@ -4,7 +4,7 @@ Each statement is planned for the values at hand. The limits below come from mea
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from vector_store.fusion import Evidence, Fused, FusionRule, fuse
 from vector_store.halfvec import HalfVector, adapt, to_halfvec, unit_vectors
 from vector_store.models import Hit, Leg, Scope, SearchRequest, SearchResult, StoredChunk
+from vector_store.phrases import has_quotes
 from vector_store.search_plan import SearchPlan, Word, plan_search
 from vector_store.tables import Row, fetch_all
 
@@ -38,6 +39,17 @@ by_words AS MATERIALIZED (
         %(k_fixed)s, %(k_per_word)s, %(examine)s, %(candidates)s) AS chunk_no
 )
 """
+_BY_PHRASE = """
+by_phrase AS MATERIALIZED (
+    SELECT chunk_no FROM phrase_candidates(%(stores)s, {files}, %(phrases)s, %(candidates)s) AS chunk_no
+)
+"""
+_MATCHED = """
+SELECT t.chunk_no AS no, ARRAY(
+    SELECT w FROM unnest(%(words)s::text[]) WITH ORDINALITY AS asked (w, place)
+    WHERE t.terms @@ word_query(w)::tsquery ORDER BY place) AS words
+FROM chunk_terms AS t WHERE t.chunk_no = ANY(%(chunks)s)
+"""
 
 
 async def search(conn: AsyncConnection[Any], scope: Scope, request: SearchRequest) -> SearchResult:
@@ -56,17 +68,20 @@ async def _search_once(conn: AsyncConnection[Any], scope: Scope, request: Search
     fused = await _find(conn, plan, request, legs) if legs else []
     best = [found for found in fused[: request.top_k] if found.score >= request.score_threshold]
     hits = await _fetch(conn, best)
+    if request.explain:
+        hits = await _explained(conn, plan, hits)
     await _note_use(conn, plan)
     terms = tuple(word.term for word in plan.words)
     return SearchResult(tuple(hits), legs, plan.snapshot, terms), len(hits) == len(best)
 
 
 def _legs(plan: SearchPlan, request: SearchRequest) -> tuple[Leg, ...]:
-    """The legs that can say something; a weight of 0 silences one, unless it is the only one."""
+    """The legs that can say something. A weight of 0 silences one; but words alone answer where there is no vector."""
     keyword = bool(plan.words)
     vector = request.vector is not None and plan.space_no is not None
-    if request.fusion == "normalised" and keyword and vector:
-        keyword, vector = request.keyword_weight > 0, request.keyword_weight < 1
+    if request.fusion == "normalised":
+        vector = vector and request.keyword_weight < 1
+        keyword = keyword and (request.keyword_weight > 0 or not vector)
     names: list[Leg] = []
     if plan.visible_chunks and keyword:
         names.append("keyword")
@@ -83,6 +98,7 @@ async def _find(
         keyword_weight=request.keyword_weight if len(legs) == 2 else float("keyword" in legs),
         rrf_k=request.rrf_k,
         candidates=request.candidates,
+        quoted=has_quotes(request.text),
     )
     statement = _Statement(plan, request, legs)
     evidence, nearest = await statement.run(conn)
@@ -117,8 +133,8 @@ class _Statement:
             await cursor.execute(self._text().encode(), self._params())
             rows = await cursor.fetchall()
         evidence = [
-            Evidence(no, keyword, vector, self.plan.ceilings.get(language, 0.0))
-            for no, keyword, language, vector, _ in rows
+            Evidence(no, keyword, vector, self.plan.ceilings.get(language, 0.0), phrase)
+            for no, keyword, language, vector, phrase, _ in rows
         ]
         return evidence, sum(near for *_, near in rows)
 
@@ -129,15 +145,21 @@ class _Statement:
         if "keyword" in self.legs:
             files = "NULL" if self.plan.allowed is None else "ARRAY(SELECT no FROM allowed)"
             tables.append(_BY_WORDS.format(files=files))
+            if self.plan.phrases:
+                tables.append(_BY_PHRASE.format(files=files))
         if "vector" in self.legs:
             tables.append(f"by_vector AS MATERIALIZED ({self._nearest()})")
-        union = " UNION ".join(
-            f"SELECT DISTINCT chunk_no FROM {name}"  # noqa: S608
-            for name in ("by_words" if "keyword" in self.legs else "", "by_vector" if "vector" in self.legs else "")
-            if name
-        )
+        union = " UNION ".join(f"SELECT DISTINCT chunk_no FROM {name}" for name in self._proposers())  # noqa: S608
         tables.append(f"proposed AS MATERIALIZED ({union})")
         return f"WITH {', '.join(tables)} {self._scores()}"
+
+    def _proposers(self) -> list[str]:
+        names = ["by_words"] if "keyword" in self.legs else []
+        if "keyword" in self.legs and self.plan.phrases:
+            names.append("by_phrase")
+        if "vector" in self.legs:
+            names.append("by_vector")
+        return names
 
     def _nearest(self) -> str:
         """`+ 0` keeps the graph index out where every vector is to be compared."""
@@ -155,8 +177,10 @@ class _Statement:
         )
 
     def _scores(self) -> str:
-        keyword, vector, near = "0::float8, NULL", "NULL::float8", "false"
+        keyword, vector, phrase, near = "0::float8, NULL", "NULL::float8", "false", "false"
         join = ""
+        if "by_phrase" in self._proposers():
+            phrase = "p.chunk_no IN (SELECT chunk_no FROM by_phrase)"
         if "keyword" in self.legs:
             keyword = "coalesce(k.score, 0), k.language"
             join = (
@@ -169,7 +193,7 @@ class _Statement:
                 " WHERE v.chunk_no = p.chunk_no)"
             )
             near = "p.chunk_no IN (SELECT chunk_no FROM by_vector)"
-        return f"SELECT p.chunk_no, {keyword}, {vector}, {near} FROM proposed AS p{join}"  # noqa: S608
+        return f"SELECT p.chunk_no, {keyword}, {vector}, {phrase}, {near} FROM proposed AS p{join}"  # noqa: S608
 
     def _params(self) -> dict[str, Any]:
         plan, request = self.plan, self.request
@@ -189,6 +213,7 @@ class _Statement:
             "weights": [word.weight for word in plan.words],
             "k_fixed": plan.k_fixed,
             "k_per_word": plan.k_per_word,
+            "phrases": list(plan.phrases),
             "examine": MAX_EXAMINE,
             "candidates": max(request.candidates, request.top_k),
             "nearest": _nearest(request),
@@ -227,6 +252,14 @@ async def _fetch(conn: AsyncConnection[Any], fused: Sequence[Fused]) -> list[Hit
     return [_hit(by_number[found.chunk_no], found) for found in fused if found.chunk_no in by_number]
 
 
+async def _explained(conn: AsyncConnection[Any], plan: SearchPlan, hits: Sequence[Hit]) -> list[Hit]:
+    """The hits with the words of the query that each of them has."""
+    numbers = [int(hit.chunk.id.removeprefix("chunk_")) for hit in hits]
+    asked = {"words": [word.term for word in plan.words], "chunks": numbers}
+    matched = {row["no"]: tuple(row["words"]) for row in await fetch_all(conn, _MATCHED, asked)}
+    return [replace(hit, matched=matched.get(number, ())) for hit, number in zip(hits, numbers, strict=True)]
+
+
 def _hit(row: Row, found: Fused) -> Hit:
     return Hit(
         chunk=stored_chunk(row),
@@ -236,6 +269,7 @@ def _hit(row: Row, found: Fused) -> Hit:
         score=found.score,
         keyword=found.keyword,
         vector=found.vector,
+        phrase=found.phrase,
     )
 
 

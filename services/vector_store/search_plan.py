@@ -11,6 +11,7 @@ from vector_store.errors import InvalidError, NotFoundError, SpaceMismatchError
 from vector_store.fields import storable
 from vector_store.filters import filter_sql, parse_filter
 from vector_store.models import EmbeddingSpace, Scope, SearchRequest
+from vector_store.phrases import phrases_of
 from vector_store.tables import Row, fetch_one
 from vector_store.words import lookup_text
 
@@ -75,6 +76,8 @@ class SearchPlan:
     """Those that occur in the stores, rarest first."""
     ceilings: Mapping[str, float]
     """By language, the highest keyword score that a passage could have, words that occur nowhere included."""
+    phrases: tuple[str, ...]
+    """What counts for more where it stands word for word."""
     k_fixed: float
     k_per_word: float
     """BM25's k for a passage: k_fixed + k_per_word * its length."""
@@ -116,6 +119,7 @@ async def plan_search(conn: AsyncConnection[Any], scope: Scope, request: SearchR
         allowed=await _allowed(conn, scope, request, numbers) if must_choose else None,
         words=tuple(word for word in words if word.chunks)[:MAX_WORDS],
         ceilings=_ceilings(words, facts["languages"] or {}),
+        phrases=phrases_of(storable(request.text[:MAX_QUERY_CHARACTERS])),
         k_fixed=BM25_K1 * (1 - BM25_B),
         k_per_word=BM25_K1 * BM25_B / average,
         snapshot=facts["revisions"] or "",

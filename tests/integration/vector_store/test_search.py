@@ -182,3 +182,33 @@ async def test_searching_keeps_a_store_from_expiring(shelf: Shelf, database: Dat
     assert await shelf.found(store, "harbour") == ["harbour"]
     used = await shelf.catalog.get_store(READER, store)
     assert used.expires_at is not None and used.expires_at > used.created_at + 86_000
+
+
+async def test_what_is_quoted_counts_for_more_where_it_stands_word_for_word(shelf: Shelf) -> None:
+    store = await shelf.store()
+    apart = "The tide turns late. The crew waits for the pilot, and the pilot waits for the tide."
+    await shelf.put(store, passage(apart), passage("As they say, the tide waits for nobody."))
+    plain = await shelf.search(store, "the tide waits pilot")
+    assert plain.hits[0].chunk.text == apart
+    quoted = await shelf.search(store, '"the tide waits" pilot')
+    assert [hit.phrase for hit in quoted.hits] == [True, False]
+    assert quoted.hits[0].chunk.text == "As they say, the tide waits for nobody."
+
+
+async def test_an_identifier_is_found_whole_among_its_parts(shelf: Shelf) -> None:
+    store = await shelf.store()
+    parts = [passage(f"Part {n} of series 4012: err on the safe side.") for n in range(80)]
+    await shelf.put(store, *parts, passage("ERR-4012 means that the pump has run dry. Part 7."))
+    result = await shelf.search(store, "part err-4012", explain=True)
+    assert result.hits[0].chunk.text.startswith("ERR-4012 means")
+    assert result.hits[0].phrase
+    assert set(result.hits[0].matched) == {"err", "-4012", "part"}
+    assert all(hit.matched and not hit.phrase for hit in result.hits[1:])
+
+
+async def test_a_phrase_finds_nothing_of_other_tenants_stores_or_filtered_files(shelf: Shelf) -> None:
+    store, other = await shelf.store(), await shelf.store("other")
+    await shelf.put(store, passage("low water at noon"), attributes={"year": 1})
+    await shelf.put(other, passage("low water at noon"))
+    assert len(await shelf.found(store, '"low water"')) == 1
+    assert await shelf.found(store, '"low water"', filters={"type": "eq", "key": "year", "value": 2}) == []
