@@ -76,7 +76,6 @@ async def search_store(
     own = {
         "degraded": list(found.degraded),
         "legs": list(found.legs),
-        "terms": list(found.terms),
         "index_snapshot": found.snapshot,
         "config_hash": config.hash,
         "trace_id": trace_id,

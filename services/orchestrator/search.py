@@ -43,8 +43,6 @@ class Found:
     legs: tuple[str, ...]
     snapshot: str
     degraded: tuple[str, ...]
-    terms: tuple[str, ...] = ()
-    """The queries' words as they were looked up."""
 
 
 class Search:
@@ -89,8 +87,7 @@ class Search:
         hits = rank.settled(merged(lists))
         span.documents([passage.as_document() for passage in fitting(hits, TRACED_CHARS)])
         span.set("fairlead.index_snapshot", results[0].snapshot)
-        terms = tuple(dict.fromkeys(term for result in results for term in result.terms))
-        return Found(tuple(queries), hits, results[0].legs, results[0].snapshot, tuple(self._degraded), terms)
+        return Found(tuple(queries), hits, results[0].legs, results[0].snapshot, tuple(self._degraded))
 
     def _checked(self, query: str, place: int) -> str:
         text = conversation.clean(query)

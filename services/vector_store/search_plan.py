@@ -119,7 +119,7 @@ async def plan_search(conn: AsyncConnection[Any], scope: Scope, request: SearchR
         allowed=await _allowed(conn, scope, request, numbers) if must_choose else None,
         words=tuple(word for word in words if word.chunks)[:MAX_WORDS],
         ceilings=_ceilings(words, facts["languages"] or {}),
-        phrases=phrases_of(storable(request.text[:MAX_QUERY_CHARACTERS])),
+        phrases=tuple(map(lookup_text, phrases_of(storable(request.text[:MAX_QUERY_CHARACTERS])))),
         k_fixed=BM25_K1 * (1 - BM25_B),
         k_per_word=BM25_K1 * BM25_B / average,
         snapshot=facts["revisions"] or "",

@@ -87,6 +87,7 @@ class FindingContract:
         await shelf.put(store, passage("Anchors hold the ship.", EAST), passage("锚固定船只。", EAST))
         assert await shelf.found(store, query) == [text]
         assert (await shelf.search(store, query)).hits[0].score > 0.5
+        assert (await shelf.search(store, f'"{query}"')).hits[0].phrase
 
     async def test_words_are_stemmed_by_the_language_of_the_text(self, shelf: Shelf) -> None:
         store = await shelf.store()

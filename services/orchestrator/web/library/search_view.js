@@ -4,7 +4,7 @@ import { ApiFailure, json } from "../core/api.js";
 import { announce } from "../core/announce.js";
 import { byId, element, fill } from "../core/element.js";
 import { kind } from "../documents/document_name.js";
-import { matches, parts } from "./matches.js";
+import { parts } from "./matches.js";
 import { place } from "./words.js";
 
 const WANTED = 10;
@@ -54,7 +54,7 @@ export class SearchView {
     this.#say("Searching…");
     try {
       const path = `v1/vector_stores/${encodeURIComponent(storeId)}/search`;
-      const found = await json(path, { method: "POST", json: { query, max_num_results: WANTED } });
+      const found = await json(path, { method: "POST", json: { query, max_num_results: WANTED, fairlead: { explain: true } } });
       if (search !== this.#searches) return;
       this.#show(storeId, found);
     } catch (error) {
@@ -71,8 +71,7 @@ export class SearchView {
    */
   #show(storeId, found) {
     const own = found.fairlead ?? {};
-    const terms = own.terms ?? [];
-    fill(this.#hits, ...found.data.map((/** @type {any} */ hit) => this.#hit(storeId, hit, terms)));
+    fill(this.#hits, ...found.data.map((/** @type {any} */ hit) => this.#hit(storeId, hit)));
     const count = found.data.length;
     const words = count === 0 ? "No passage was found." : `${count} ${count === 1 ? "passage" : "passages"}`;
     const how = [words, typeof own.search_ms === "number" && `${Math.round(own.search_ms)} ms`, asked(own.legs)];
@@ -84,13 +83,12 @@ export class SearchView {
   /**
    * @param {string} storeId
    * @param {any} hit
-   * @param {string[]} terms
    */
-  #hit(storeId, hit, terms) {
+  #hit(storeId, hit) {
     const own = hit.fairlead ?? {};
     const text = hit.content.map((/** @type {any} */ part) => part.text).join("\n").replace(/\n{2,}/g, "\n");
-    const around = [own.title, ...(own.headings ?? []), hit.filename].filter(Boolean).join("\n");
-    const matched = own.terms ?? matches(`${around}\n${text}`, terms);
+    /** @type {string[]} */
+    const matched = own.matched ?? [];
     const percent = Math.round(Math.min(1, Math.max(0, hit.score)) * 100);
     const file = { id: hit.file_id, name: hit.filename };
     const open = (/** @type {Event} */ event) =>
@@ -139,6 +137,7 @@ function why(own, matched) {
   if (matched.length > 0) {
     list.append(pair("Matched", matched.map((term) => element("span", { class: "term" }, term))));
   }
+  if (own.phrase) list.append(pair("Phrase", ["word for word"]));
   return list;
 }
 
