@@ -1,9 +1,12 @@
 """ZIP-based files (Office documents, e-books), looked at before anything in them is unpacked."""
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+
+from lxml import etree
 
 from ingestion.failures import FileFailure, Reason, corrupt, encrypted, too_large
 
@@ -16,6 +19,23 @@ LARGEST_RATIO = 400
 RATIO_COUNTS_FROM = 32 * 1024 * 1024
 
 
+# What the libraries raise on damaged files: they check little of what they read before they use it.
+BROKEN = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    etree.LxmlError,
+    SyntaxError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OSError,
+    EOFError,
+    NotImplementedError,
+)
+
+
 @contextmanager
 def opened(data: bytes, kind: str) -> Iterator[zipfile.ZipFile]:
     """The archive in `data`; raises FileFailure when it is damaged, encrypted, or would unpack to too much.
@@ -26,14 +46,19 @@ def opened(data: bytes, kind: str) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             _check(archive, kind)
             yield archive
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, OSError, ValueError, NotImplementedError, KeyError):
+    except BROKEN:
         raise corrupt(kind) from None
 
 
-def check(data: bytes, kind: str) -> None:
-    """Raises as `opened` does, before a library opens the file by itself."""
+@contextmanager
+def read_by_library(data: bytes, kind: str, *errors: type[Exception]) -> Iterator[BytesIO]:
+    """The file for a library that opens it by itself, whose own `errors` mean that it is damaged."""
     with opened(data, kind):
         pass
+    try:
+        yield BytesIO(data)
+    except (*BROKEN, *errors):
+        raise corrupt(kind) from None
 
 
 def _check(archive: zipfile.ZipFile, kind: str) -> None:

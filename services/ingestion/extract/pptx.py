@@ -1,34 +1,26 @@
 """PowerPoint presentations (.pptx) → a section for each visible slide: title, text, tables, and the speaker's notes."""
 
 from collections.abc import Iterator
-from io import BytesIO
 from typing import Any
-from zipfile import BadZipFile
 
-from lxml import etree
 from pptx import Presentation
 from pptx.exc import PythonPptxError
 
 from ingestion.document import Block, Document, assemble
 from ingestion.extract import archive, properties, rows
-from ingestion.failures import corrupt
 
-_BROKEN = (PythonPptxError, BadZipFile, etree.LxmlError, KeyError, ValueError, TypeError, AttributeError, OSError)
 DEEPEST_GROUP = 20
 
 
 def extract(data: bytes) -> Document:
     """The document in a presentation; pages are its slides. Macros, pictures and hidden slides are left out."""
-    archive.check(data, "a PowerPoint presentation")
-    try:
-        deck = Presentation(BytesIO(data))
+    with archive.read_by_library(data, "a PowerPoint presentation", PythonPptxError) as file:
+        deck = Presentation(file)
         slides: list[Any] = list(deck.slides)
         blocks = [block for number, slide in enumerate(slides, 1) for block in _slide(slide, number)]
         core = deck.core_properties
         title = core.title if core.title and core.title != "PowerPoint Presentation" else ""
         return assemble(blocks, title=title, pages=len(slides), about=properties.of(core))
-    except _BROKEN:
-        raise corrupt("a PowerPoint presentation") from None
 
 
 def _slide(slide: Any, number: int) -> Iterator[Block]:

@@ -4,41 +4,30 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from io import BytesIO
 from typing import Any
-from zipfile import BadZipFile
 
 from defusedxml.common import DefusedXmlException
-from lxml import etree
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
 from ingestion.document import Block, Document, assemble
 from ingestion.extract import archive, properties, rows
-from ingestion.failures import corrupt
 
 # A number as a person reads it: the fifteenth digit is as far as Excel itself goes.
 DIGITS = 15
-_BROKEN = (
-    InvalidFileException, BadZipFile, DefusedXmlException, etree.LxmlError, SyntaxError, KeyError, ValueError,
-    TypeError, AttributeError, IndexError, OSError, EOFError,
-)  # fmt: skip
 
 
 def extract(data: bytes) -> Document:
     """The document in a workbook: values, not formulas; macros, charts and hidden sheets are left out."""
-    archive.check(data, "an Excel workbook")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns of every extension that it does not know
-            book = load_workbook(BytesIO(data), read_only=True, data_only=True, keep_links=False)
-            blocks = [block for sheet in book.worksheets for block in _sheet(sheet)]
-            core = book.properties
-            document = assemble(blocks, title=core.title or "", about=properties.of(core))
-            # The name of the first sheet is no title: the file's own name says more.
-            return document if core.title else replace(document, title="")
-    except _BROKEN:
-        raise corrupt("an Excel workbook") from None
+    broken = (InvalidFileException, DefusedXmlException)
+    with archive.read_by_library(data, "an Excel workbook", *broken) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of every extension that it does not know
+        book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        blocks = [block for sheet in book.worksheets for block in _sheet(sheet)]
+        core = book.properties
+        document = assemble(blocks, title=core.title or "", about=properties.of(core))
+        # The name of the first sheet is no title: the file's own name says more.
+        return document if core.title else replace(document, title="")
 
 
 def _sheet(sheet: Any) -> Iterator[Block]:

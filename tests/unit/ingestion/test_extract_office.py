@@ -1,8 +1,14 @@
 """Presentations, workbooks and e-books: their structure is kept, and what their reader does not see is left out."""
 
+import io
+import zipfile
 from datetime import date, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openpyxl import Workbook
+from pptx import Presentation
 
 from fakes import documents, office
 from ingestion.extract import extract
@@ -10,6 +16,7 @@ from ingestion.failures import FileFailure, Reason
 from unit.ingestion.outline import outline
 
 FEES = [["Berth", "Length", "Fee"], ["East 1", 40, 12.5], ["East 2", 60, 19.9]]
+FEES_AS_TEXT = [[str(cell) for cell in row] for row in FEES]
 ENTITY = '<!DOCTYPE p [<!ENTITY secret SYSTEM "file:///etc/passwd"><!ENTITY x "xxxxxxxxxx">]>'
 
 
@@ -60,8 +67,6 @@ def test_cells_read_as_people_see_them() -> None:
 
 
 def test_a_percentage_is_one() -> None:
-    from openpyxl import Workbook
-
     book = Workbook()
     sheet = book.worksheets[0]
     sheet.append(["Tax", "Rate"])
@@ -135,8 +140,6 @@ def test_entities_in_a_workbook_are_refused(part: str) -> None:
 
 
 def test_properties_become_facts() -> None:
-    from pptx import Presentation
-
     deck = Presentation()
     deck.core_properties.author, deck.core_properties.title = "Ada Lovelace", "Harbour plan"
     deck.core_properties.modified = datetime(2024, 5, 31)
@@ -147,12 +150,44 @@ def test_properties_become_facts() -> None:
 
 
 def _part(data: bytes, name: str) -> str:
-    import io
-    import zipfile
-
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return archive.read(name).decode()
 
 
 def _hidden(data: bytes, name: str) -> str:
     return _part(data, name).replace("<p:sld ", '<p:sld show="0" ', 1)
+
+
+WHOLE = {
+    "a.xlsx": office.workbook({"Fees": FEES, "Old": FEES}, title="Fees"),
+    "a.pptx": office.slides(("One", ["Two", "Three"]), notes="Notes", table=FEES_AS_TEXT),
+    "a.docx": documents.word(("Heading 1", "Berths"), ("Normal", "Text")),
+    "a.epub": office.book(["<h1>Ebb</h1><p>Water leaves.</p>"]),
+}
+
+
+@settings(max_examples=250, deadline=None)
+@given(st.sampled_from(sorted(WHOLE)), st.data())
+def test_a_damaged_file_gives_a_document_or_a_reason(name: str, data: st.DataObject) -> None:
+    whole = WHOLE[name]
+    if data.draw(st.booleans()):
+        places = data.draw(st.lists(st.integers(0, len(whole) - 1), min_size=1, max_size=9))
+        damaged = bytearray(whole)
+        for place in places:
+            damaged[place] ^= data.draw(st.integers(1, 255))
+        broken = bytes(damaged[: data.draw(st.integers(len(whole) // 2, len(whole)))])
+    else:
+        part = data.draw(st.sampled_from(_names(whole)))
+        text = _part(whole, part)
+        start = data.draw(st.integers(0, len(text)))
+        instead = data.draw(st.text('<>/"=a0 &;', max_size=12))
+        broken = office.changed(whole, {part: text[:start] + instead + text[start + data.draw(st.integers(0, 40)) :]})
+    try:
+        extract(broken, name)
+    except FileFailure as failure:
+        assert failure.message.endswith(".")
+
+
+def _names(data: bytes) -> list[str]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return sorted(name for name in archive.namelist() if name.endswith((".xml", ".rels", ".opf", ".xhtml")))
