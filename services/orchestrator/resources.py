@@ -29,6 +29,8 @@ from vector_store.engine import ChunkStore
 from vector_store.migrations import schema_fits
 from vector_store.objects import Objects
 from vector_store.postgres_engine import PostgresChunkStore
+from vector_store.retries import Retries
+from vector_store.source_states import SourceStates
 
 log = get_logger("resources")
 
@@ -52,6 +54,8 @@ class Held:
     pipeline: Pipeline
     callbacks: Callbacks
     feedback: FeedbackStore
+    sources: SourceStates
+    retries: Retries
 
 
 def held_by(settings: OrchestratorSettings, live: LiveConfig[OrchestratorTunables]) -> Resources:
@@ -87,6 +91,8 @@ def held_by(settings: OrchestratorSettings, live: LiveConfig[OrchestratorTunable
                 pipeline=pipeline,
                 callbacks=callbacks,
                 feedback=FeedbackStore(database, forwards=forwarder is not None),
+                sources=SourceStates(database),
+                retries=Retries(database),
             )
             _watch_health(app, database, pool)
             app.state.health.ready_when("saturated", pipeline.saturated)
