@@ -36,6 +36,14 @@ def hit(name: str, text: str, **own: Any) -> dict[str, Any]:
     }
 
 
+def source(**facts: Any) -> dict[str, Any]:
+    """A source as the API shows it."""
+    plain = {"name": "folder:default:/docs", "label": "folder:default:/docs", "kind": "folder", "path": "/docs"}
+    state = {"store": "default", "state": "ok", "last_success_at": None, "error": None, "counts": {}, "failures": {}}
+    documents = {"todo": 0, "done": 3, "failed": 0, "total": 3, "eta_s": 0}
+    return plain | state | {"unreadable": [], "documents": documents} | facts
+
+
 def furnish(fake: FakeOrchestrator) -> None:
     """A file with passages, a failed one, sources, and something to find."""
     rules = fake.stores["vs_harbour"]["file-harbour-rules.pdf"]
@@ -49,10 +57,9 @@ def furnish(fake: FakeOrchestrator) -> None:
     rules.chunks[2]["fairlead"]["metadata"] = {"rows": [2, 40]}
     fake.stores["vs_harbour"]["file-locked"] = StoredFile("file-locked", "locked.pdf", status="failed", reason=REASON)
     fake.sources = [
-        {"name": "folder", "label": "Handbook folder", "kind": "folder", "store": "default", "state": "ok",
-         "succeeded_at": 1_700_000_000, "counts": {"added": 3}, "failures": {"unsupported_file": 2}},
-        {"name": "web", "label": "Web site", "kind": "website", "store": "default", "state": "failed",
-         "error": "The site does not answer."},
+        source(label="Handbook folder", last_success_at=1_700_000_000, failures={"unsupported_file": 2},
+               counts={"new": 3, "found": 3}, unreadable=[{"path": "photo.png"}]),
+        source(kind="website", state="failed", error="The site does not answer."),
     ]  # fmt: skip
     fake.hits = [hit("harbour-rules.pdf", "Ships moor at the east quay. Mooring lines are doubled.")]
     fake.search_facts = {"legs": ["keyword", "vector"], "search_ms": 4.2, "degraded": []}
@@ -175,8 +182,27 @@ async def test_sources_say_how_they_stand(library: Page) -> None:
     await expect(sources).to_have_count(2)
     await expect(sources.first).to_contain_text("In step")
     await expect(sources.first).to_contain_text(re.compile("last in step [0-9,]+ days ago"))
-    await expect(sources.first).to_contain_text("2 documents left out (unsupported file: 2)")
+    await expect(sources.first).to_contain_text("2 documents left out (unsupported file: 2), such as photo.png")
+    await expect(sources.first).to_contain_text("Handbook folder")
+    await expect(sources.nth(1)).to_contain_text("/docs")
     await expect(sources.nth(1)).to_contain_text("The site does not answer.")
+
+
+async def test_a_source_under_way_says_how_far_it_is(page: Page, fake: FakeOrchestrator) -> None:
+    under_way = {"todo": 60, "done": 40, "failed": 0, "total": 100, "eta_s": 130}
+    fake.sources = [source(state="running", documents=under_way)]
+    await page.goto(f"{fake.address}documents")
+    row = page.get_by_role("list", name="Sources").get_by_role("listitem")
+    await expect(row).to_contain_text("40 of 100 documents read, about 3 minutes left")
+
+
+async def test_a_cancelled_file_is_attached_anew(library: Page, fake: FakeOrchestrator) -> None:
+    fake.stores["vs_harbour"]["file-locked"].status = "cancelled"
+    fake.failures.append(Failure("POST .*/retry", 409, "It has not failed."))
+    await library.reload()
+    row = rows(library).filter(has_text="locked.pdf")
+    await row.get_by_role("button", name="Read locked.pdf again").click()
+    await expect(row).to_contain_text("Being read…")
 
 
 async def test_without_sources_nothing_is_said_of_them(page: Page, fake: FakeOrchestrator) -> None:
@@ -272,6 +298,9 @@ async def test_terms_are_found_in_their_forms_only(modules: Page) -> None:
 async def test_on_the_whole_platform_a_workbook_is_read_found_and_shown(page: Page, platform: RunningPlatform) -> None:
     await page.goto(f"{platform.address}documents")
     await expect(rows(page).first).to_be_visible()
+    source = page.get_by_role("list", name="Sources").get_by_role("listitem")
+    await expect(source).to_contain_text("In step")
+    await expect(source).to_contain_text("into default")
     fees = office.workbook({"Fees": [["Berth", "Fee"], *([f"Quay {n}", n * 7] for n in range(2, 300))]})
     await page.locator("#picker").set_input_files(
         [{"name": "zephyr-tariff.xlsx", "mimeType": "application/octet-stream", "buffer": fees}]

@@ -67,13 +67,14 @@ export class DocumentList extends EventTarget {
   async retry(/** @type {Document} */ document) {
     if (this.#storeId === null) return;
     const place = attached(this.#storeId, document.id);
+    const attach = () =>
+      json(place.slice(0, place.lastIndexOf("/")), { method: "POST", json: { file_id: document.id } });
     try {
-      await json(`${place}/retry`, { method: "POST" });
+      // What was cancelled has not failed: it is attached anew.
+      await (document.status === "failed" ? json(`${place}/retry`, { method: "POST" }) : attach());
     } catch (error) {
       if (!(error instanceof ApiFailure) || ![404, 405, 501].includes(error.status)) throw error;
-      // An older API has no such path: attaching the file again has it read again.
-      const files = place.slice(0, place.lastIndexOf("/"));
-      await json(files, { method: "POST", json: { file_id: document.id } });
+      await attach(); // an older API has no such path
     }
     await this.reload();
   }

@@ -111,7 +111,7 @@ export class DocumentsView {
     const focused = document.activeElement;
     const label = this.#rows.contains(focused) ? focused?.getAttribute("aria-label") : null;
     fill(this.#rows, ...shown.map((one) => this.#row(one, () => this.#remove(one))));
-    if (label) [...this.#rows.querySelectorAll("button")].find((one) => one.ariaLabel === label)?.focus();
+    if (label) [...this.#rows.querySelectorAll("button")].find((one) => one.getAttribute("aria-label") === label)?.focus();
   }
 
   /** @param {Document} one */

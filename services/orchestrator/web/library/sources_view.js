@@ -9,7 +9,9 @@ const FRESHEN_MS = 10_000;
 /** @type {Record<string, string>} */
 const STATES = { ok: "In step", running: "Looking…", waiting: "Waiting", failed: "Failed" };
 /** What happened to documents at the last look, by its name in the API. @type {Record<string, string>} */
-const CHANGES = { added: "added", updated: "updated", changed: "changed", removed: "removed", unchanged: "unchanged" };
+const CHANGES = { new: "new", changed: "changed", deleted: "removed", unchanged: "unchanged", skipped: "skipped" };
+// Names of unreadable documents that are shown; their number is always told.
+const NAMED = 3;
 
 /** Reads `/v1/sources` again while it is in sight. */
 export class SourcesView {
@@ -45,41 +47,41 @@ export class SourcesView {
 
 /** @param {any} source */
 function row(source) {
-  const state = source.state ?? source.status ?? "waiting";
-  const last = ago(source.last_success_at ?? source.succeeded_at);
-  const counts = Object.entries(source.counts ?? {})
-    .filter(([name, count]) => name in CHANGES && typeof count === "number" && count > 0)
-    .map(([name, count]) => `${count} ${CHANGES[name]}`);
-  const todo = source.progress?.todo ?? source.todo ?? 0;
-  const done = source.progress?.done ?? source.done ?? 0;
-  const failures = Object.entries(source.failures ?? {}).map(([reason, count]) => `${reasonWords(reason)}: ${count}`);
+  const state = source.state;
+  const last = ago(source.last_success_at);
+  const counts = Object.entries(source.counts ?? {}).filter(([name, count]) => name in CHANGES && count > 0);
+  const { todo = 0, total = 0, eta_s: etaS = null } = source.documents ?? {};
+  const rest = etaS === null ? "" : `, about ${counted(Math.max(1, Math.ceil(etaS / 60)), "minute")} left`;
   const facts = [
     element("span", { class: "state", "data-status": state }, STATES[state] ?? state),
     element("span", {}, last ? `last in step ${last}` : "not in step yet"),
-    state === "running" && todo > 0 && element("span", {}, `${done} of ${todo} done`),
-    ...counts.map((count) => element("span", {}, count)),
-    source.store && element("span", { dir: "auto" }, `into ${source.store}`),
+    todo > 0 && element("span", {}, `${total - todo} of ${counted(total, "document")} read${rest}`),
+    ...counts.map(([name, count]) => element("span", {}, `${count} ${CHANGES[name]}`)),
+    element("span", { dir: "auto" }, `into ${source.store}`),
   ];
-  const error = source.error?.message ?? source.error ?? null;
   const warn = (/** @type {string} */ text) => element("p", { class: "document-reason" }, icon("warning"), text);
   const text = element(
     "div",
     { class: "document-text" },
-    element("p", { class: "file-title", dir: "auto" }, source.label || source.name),
+    element("p", { class: "file-title", dir: "auto" }, source.label === source.name ? source.path : source.label),
     element("p", { class: "file-facts" }, ...facts),
-    typeof error === "string" && error !== "" && warn(error),
-    failures.length > 0 && warn(`${counted(total(source.failures), "document")} left out (${failures.join(", ")})`),
+    source.error && warn(source.error),
+    leftOut(source) && warn(leftOut(source)),
   );
-  const badge = element("span", { class: "kind", "aria-hidden": "true" }, source.kind ?? "source");
+  const badge = element("span", { class: "kind", "aria-hidden": "true" }, source.kind);
   return element("li", { class: "document file", "data-status": state }, badge, text);
 }
 
-/** @param {Record<string, number>} counts */
-function total(counts) {
-  return Object.values(counts).reduce((sum, count) => sum + count, 0);
-}
-
-/** `unsupported_file` → `unsupported file`. */
-function reasonWords(/** @type {string} */ reason) {
-  return reason.replaceAll("_", " ");
+/**
+ * How many documents are left out, why, and the first of them by name; empty when none is.
+ *
+ * @param {any} source
+ */
+function leftOut(source) {
+  const reasons = /** @type {[string, number][]} */ (Object.entries(source.failures ?? {}));
+  const count = reasons.reduce((sum, [, one]) => sum + one, 0);
+  if (count === 0) return "";
+  const why = reasons.map(([reason, one]) => `${reason.replaceAll("_", " ")}: ${one}`).join(", ");
+  const names = (source.unreadable ?? []).map((/** @type {any} */ one) => one.path).slice(0, NAMED);
+  return `${counted(count, "document")} left out (${why})${names.length > 0 ? `, such as ${names.join(", ")}` : ""}`;
 }
