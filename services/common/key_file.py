@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common import key_journal
 from common.ids import new_id
 
 PREFIX = "fl-"
@@ -86,6 +87,16 @@ def create(
     )
     with _exclusive(path):
         _write(path, KeyFile(keys=(*read(path).keys, stored)))
+        key_journal.append(
+            path,
+            "key.create",
+            key=stored.id,
+            tenant=tenant,
+            name=name,
+            groups=groups,
+            lane=lane,
+            expires_at=expires_at,
+        )
     return key, stored
 
 
@@ -97,6 +108,8 @@ def revoke(path: Path, key_id: str) -> bool:
         if len(after) == len(before):
             return False
         _write(path, KeyFile(keys=after))
+        gone = next(key for key in before if key.id == key_id)
+        key_journal.append(path, "key.revoke", key=key_id, tenant=gone.tenant, name=gone.name)
     return True
 
 

@@ -7,9 +7,8 @@ from typing import Literal
 
 from ingestion.document import Document, Span
 from ingestion.tokens import Tokens
+from ingestion.windows import CONTEXT_SHARE, windows_of
 
-# What stands before a passage when it is embedded may take this share of the model's window.
-CONTEXT_SHARE = 4
 # A passage shorter than this share of the size is joined with the next one if both fit.
 SMALL_SHARE = 5
 # The names of a table's columns are repeated unless they take more than this share of a passage.
@@ -55,12 +54,12 @@ class Passage:
     page: int | None
     page_end: int | None
     tokens: int
+    windows: tuple[str, ...]
+    """What is embedded: the text, or its parts if it is longer than the model's window, each with its context."""
     lead: int = 0
     """Length of what stands before the source's words in `text`."""
     rows: tuple[int, int] | None = None
     """First and last row of the table that is in it, by their numbers in the file."""
-    windows: tuple[str, ...] = ()
-    """What is embedded: the text, or its parts if it is longer than the model's window, each with its context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +346,7 @@ def _passage(
         tokens=count,
         lead=len(lead),
         rows=(min(rows), max(rows)) if rows else None,
-        windows=tuple(_windows(text, count, context, tokens, options.window)),
+        windows=tuple(windows_of(text, count, context, tokens, options.window)),
     )
 
 
@@ -376,19 +375,3 @@ def _budget(document: Document, path: Sequence[Span], tokens: Tokens, options: C
     """Tokens for the passage's own text beside its context and the model's special tokens."""
     (context,) = tokens.count([_context(document, path, options)])
     return options.size - tokens.special - min(context, options.window // CONTEXT_SHARE) - options.overlap
-
-
-def _windows(text: str, count: int, context: str, tokens: Tokens, window: int) -> Iterator[str]:
-    """The text with its context, in as many windows as the model needs to read all of it."""
-    prefix = ""
-    taken = 0
-    if context:
-        pieces = tokens.split(context, window // CONTEXT_SHARE)
-        prefix = context[pieces[0][0] : pieces[0][1]] + "\n" if pieces else ""
-        (taken,) = tokens.count([prefix])
-    room = window - tokens.special - taken
-    if count <= room:
-        yield prefix + text
-        return
-    for start, end in tokens.split(text, room):
-        yield prefix + text[start:end]

@@ -12,11 +12,14 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from common.pool_client import PoolRejected, PoolUnavailable
 from common.postgres import Pool, open_pool
 from common.yaml_text import ConfigError
 from ingestion.listing import failed_table, sources_table
 from ingestion.main import configuration, run
 from ingestion.progress import Watch, failures_table, look_bar
+from ingestion.reindex_cli import Wanted
+from ingestion.reindex_cli import reindex as build_another
 from ingestion.settings import IngestionSettings
 from ingestion.sources.folder import FolderSource
 from ingestion.sources.kind import Source, SourceUnavailable
@@ -24,6 +27,7 @@ from ingestion.sources.sync import Report, Syncer
 from ingestion.sources.tracking import look_at, tracked
 from ingestion.tunables import IngestionTunables
 from vector_store.catalog import Catalog
+from vector_store.errors import StoreError
 from vector_store.models import Scope
 from vector_store.objects import Objects
 from vector_store.retries import MOST_LISTED, Retries
@@ -162,6 +166,31 @@ def _run(work: Callable[[IngestionSettings], Coroutine[Any, Any, None]]) -> None
         _fail(str(error))
     except (OSError, psycopg.Error, psycopg_pool.PoolTimeout) as error:
         _fail(f"The database cannot be reached: {error}")
+
+
+@app.command()
+def reindex(
+    store: Annotated[str, typer.Argument(help="Name or id of the vector store.")],
+    model: Annotated[str | None, typer.Option(help="The embedding model that it is to have.")] = None,
+    version: Annotated[str | None, typer.Option(help="Its version, where several are configured.")] = None,
+    tenant: Annotated[str, typer.Option(help="The store's tenant.")] = "default",
+    evaluate: Annotated[
+        Path | None, typer.Option(help='Lines of {"query": …, "relevant": [file, …]}: compare both indexes on them.')
+    ] = None,
+    switch: Annotated[bool, typer.Option("--switch", help="Let the new index serve once it is complete.")] = False,
+    abort: Annotated[bool, typer.Option("--abort", help="Drop the index that is being built.")] = False,
+) -> None:
+    """Build an index of another embedding model beside the serving one; run it again after a kill, it goes on."""
+    wanted = Wanted(store, tenant, model, version, evaluate, switch, abort)
+    try:
+        settings = IngestionSettings()
+        asyncio.run(build_another(settings, configuration(settings).current.value, wanted))
+    except (ConfigError, ValueError, StoreError, TimeoutError) as error:
+        _fail(str(error))
+    except (PoolUnavailable, PoolRejected) as error:
+        _fail(f"The model does not embed: {error}. What is done is kept; run it again.")
+    except OSError as error:
+        _fail(f"The database or a file cannot be reached: {error}")
 
 
 def _given(folder: Path, store: str, tenant: str, tunables: IngestionTunables) -> FolderSource:

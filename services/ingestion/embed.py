@@ -55,14 +55,21 @@ async def embed(pool: PoolClient, prepared: Prepared, tunables: EmbeddingTunable
 
     Raises PoolUnavailable when the pool gave no answer for `patience_s`, or PoolRejected.
     """
-    texts = [window for passage in prepared.passages for window in passage.windows]
+    return await embed_windows(pool, [passage.windows for passage in prepared.passages], tunables, size)
+
+
+async def embed_windows(
+    pool: PoolClient, passages: Sequence[Sequence[str]], tunables: EmbeddingTunables, size: BatchSize
+) -> list[Vectors]:
+    """As `embed`, for passages that are given by their windows alone."""
+    texts = [window for windows in passages for window in windows]
     parts: list[Vectors] = []
     done = 0
     while done < len(texts):
         parts.append(await _next_batch(pool, texts, done, tunables, size))
         done += len(parts[-1])
     rows = iter(np.concatenate(parts) if parts else np.empty((0, 0), dtype=np.float32))
-    return [np.stack([next(rows) for _ in passage.windows]) for passage in prepared.passages]
+    return [np.stack([next(rows) for _ in windows]) for windows in passages]
 
 
 async def _next_batch(

@@ -24,7 +24,7 @@ from ingestion.language import configuration_for
 from ingestion.prepare import Prepared, Request
 from ingestion.sandbox import Limits, Sandbox
 from ingestion.tokens import Tokens, tokenizer_file
-from ingestion.tunables import IngestionTunables
+from ingestion.tunables import EmbeddingModel, IngestionTunables
 from vector_store.catalog import Catalog
 from vector_store.engine import ChunkStore
 from vector_store.errors import ConflictError, NotFoundError, SpaceMismatchError
@@ -68,7 +68,8 @@ class Ingestor:
             return "gone"
 
     async def _bring_up(self, scope: Scope, file: File, attached: StoreFile) -> Result:
-        tunables = self.live.current.value
+        space = await self.catalog.space_of(scope, attached.store_id)
+        tunables = in_space(self.live.current.value, space)
         options = options_of(attached, tunables)
         fingerprint = fingerprint_of(file, options, tunables)
         if attached.fingerprint == fingerprint:
@@ -77,8 +78,11 @@ class Ingestor:
         try:
             prepared = await self._prepare(file, options, tunables)
             vectors = await self._embed(prepared, tunables)
-            await self._write(scope, file, attached, prepared, vectors, fingerprint)
+            await self._write(scope, file, attached, prepared, vectors, (fingerprint, tunables.embedding))
         except FileFailure as failure:
+            if failure.reason is Reason.WRONG_SPACE and await self.catalog.space_of(scope, attached.store_id) != space:
+                # The store was given another index meanwhile.
+                return await self._bring_up(scope, file, attached)
             await self.give_up(scope, attached.store_id, file.id, failure)
             return "failed"
         return "completed"
@@ -135,10 +139,10 @@ class Ingestor:
         attached: StoreFile,
         prepared: Prepared,
         vectors: list[Vectors],
-        fingerprint: str,
+        made_with: tuple[str, EmbeddingModel],
     ) -> None:
         await self._still(file)
-        embedding = self.live.current.value.embedding
+        fingerprint, embedding = made_with
         space = EmbeddingSpace(embedding.model, embedding.version, vectors[0].shape[1])
         chunks = chunks_of(file, prepared, vectors)
         language = configuration_for(prepared.language)
@@ -156,6 +160,12 @@ class Ingestor:
         now = await self.catalog.get_file(Scope(file.tenant, None), file.id)
         if now.object_key != file.object_key:
             raise ConflictError(f"File '{file.id}' was replaced.")
+
+
+def in_space(tunables: IngestionTunables, space: EmbeddingSpace | None) -> IngestionTunables:
+    """The tunables with the embedding model of a store's space; unchanged where it has none or an unknown one."""
+    known = tunables.embedding.named(space.model, space.version) if space else None
+    return tunables.model_copy(update={"embedding": known}) if known else tunables
 
 
 def options_of(attached: StoreFile, tunables: IngestionTunables) -> ChunkOptions:
@@ -192,7 +202,8 @@ def fingerprint_of(file: File, options: ChunkOptions, tunables: IngestionTunable
 
 def check_tokenizer(tunables: IngestionTunables) -> None:
     """Refuses tunables whose tokenizer cannot be loaded; raises ValueError."""
-    Tokens(tokenizer_file(tunables.embedding.tokenizer))
+    for model in (tunables.embedding, *tunables.embedding.others):
+        Tokens(tokenizer_file(model.tokenizer))
 
 
 def _wire_code(reason: Reason) -> ErrorCode:

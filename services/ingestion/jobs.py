@@ -36,10 +36,15 @@ TRANSIENT = (
 UNEXPECTED_ATTEMPTS = 3
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 300.0
+# Bytes of a deleted file are gone within a minute of the object store's return.
+LONGEST_WAIT_TO_DELETE_S = 30.0
 
 
 class Patience(BaseRetryStrategy):
     """Puts a job back, each time later. When to give up is decided by the job itself, which can then say so."""
+
+    def __init__(self, longest_wait_s: float = LONGEST_WAIT_S) -> None:
+        self._longest_wait_s = longest_wait_s
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
         """At once for a job broken off by the end of the worker, else after a wait that doubles."""
@@ -47,7 +52,7 @@ class Patience(BaseRetryStrategy):
             metrics.RETRIES.labels("shutdown").inc()
             return RetryDecision(retry_in={"seconds": 0})
         metrics.RETRIES.labels("fault").inc()
-        wait = min(FIRST_WAIT_S * 2 ** min(job.attempts, 20), LONGEST_WAIT_S)
+        wait = min(FIRST_WAIT_S * 2 ** min(job.attempts, 20), self._longest_wait_s)
         seconds = max(1, round(random.uniform(wait / 2, wait)))  # noqa: S311 - spreads load, guards nothing
         return RetryDecision(retry_in={"seconds": seconds})
 
@@ -62,7 +67,7 @@ def queue_app(ingestor: Ingestor) -> App:
         metrics.FILES.labels(result).inc()
         return result
 
-    @app.task(name=DELETE_FILE, queue=INGEST_QUEUE, retry=Patience())
+    @app.task(name=DELETE_FILE, queue=INGEST_QUEUE, retry=Patience(LONGEST_WAIT_TO_DELETE_S))
     async def delete_file(tenant: str, file_id: str, object_key: str) -> None:
         await ingestor.objects.delete(object_key)
         log.info("bytes_deleted", tenant=tenant, file=file_id)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingestion.chunk import ChunkOptions, Passage, chunk
-from ingestion.document import Document
 from ingestion.extract import extract
 from ingestion.failures import Reason, empty, too_large
 from ingestion.language import language_of
 from ingestion.tokens import Tokens
+from ingestion.windows import introduction
 
 
 @dataclass(frozen=True)
@@ -60,27 +60,16 @@ def prepare(request: Request, tokens: Tokens) -> Prepared:
     passages = chunk(document, tokens, request.options)
     if not passages:
         raise empty()
+    introduced = introduction(document.title, document.about, tokens, request.options.window)
+    first = replace(passages[0], windows=(*passages[0].windows, *introduced))
     return Prepared(
         document.title,
-        (_introduced(document, passages[0], tokens, request.options), *passages[1:]),
+        (first, *passages[1:]),
         document.pages,
         dict(document.removed),
         language_of(document),
         dict(document.about),
     )
-
-
-def _introduced(document: Document, first: Passage, tokens: Tokens, options: ChunkOptions) -> Passage:
-    """The first passage, which is embedded once more by what the document says of itself: a passage counts by its best.
-
-    Without this a question for the author or the subject of a document would be answered by whatever lies near it.
-    """
-    said = [document.about[name] for name in ("description", "author") if name in document.about]
-    if not said:
-        return first
-    text = ". ".join((document.title, *said))
-    pieces = tokens.split(text, options.window - tokens.special)
-    return replace(first, windows=(*first.windows, text[: pieces[0][1]]))
 
 
 def single_threaded() -> None:

@@ -48,8 +48,8 @@ class ChunkingTunables(Tunables):
         return self
 
 
-class EmbeddingTunables(Tunables):
-    """The space that passages are embedded in. A store keeps the space of its first file; another is refused."""
+class EmbeddingModel(Tunables):
+    """An embedding model of the pool, and how much it reads at once."""
 
     model: Name = Field(
         default="all-MiniLM-L6-v2", description="The pool's embedding model.", json_schema_extra=_change("reembed")
@@ -71,6 +71,17 @@ class EmbeddingTunables(Tunables):
         description="The model's `tokenizer.json`; none: that of all-MiniLM-L6-v2.",
         json_schema_extra=_change("reembed"),
     )
+
+
+class EmbeddingTunables(EmbeddingModel):
+    """The space of new stores. A store keeps that of its first file until a reindex has put another in its place."""
+
+    others: tuple[EmbeddingModel, ...] = Field(
+        default=(),
+        max_length=16,
+        description="Further models that stores may have: those that a reindex goes to, or came from.",
+        json_schema_extra=_change("live"),
+    )
     batch: int = Field(
         default=64,
         ge=1,
@@ -85,6 +96,14 @@ class EmbeddingTunables(Tunables):
         description="How long one file waits for a pool that is down or limits us before its job is put back.",
         json_schema_extra=_change("live", "seconds"),
     )
+
+    def named(self, model: str, version: str | None = None) -> "EmbeddingTunables | None":
+        """As `model` (of that version, if one is given) is configured; None when it is not."""
+        for known in (self, *self.others):
+            if known.model == model and version in (None, known.version):
+                own = {name: getattr(known, name) for name in EmbeddingModel.model_fields}
+                return self.model_copy(update=own)
+        return None
 
 
 class LimitTunables(Tunables):

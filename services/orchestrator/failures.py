@@ -11,7 +11,8 @@ from common.logs import get_logger
 from common.metrics import counter
 from common.pool_client import PoolRejected, PoolUnavailable
 from orchestrator.answering import client_gone
-from vector_store.errors import ConflictError, InvalidError, NotFoundError, SpaceMismatchError
+from orchestrator.quotas import REFUSED
+from vector_store.errors import ConflictError, InvalidError, NotFoundError, QuotaError, SpaceMismatchError
 
 log = get_logger("failures")
 STORE_FAILURES = counter("store_failures_total", "Requests that failed because the store could not be asked", ["error"])
@@ -25,6 +26,7 @@ HANDLED = (
     InvalidError,
     ConflictError,
     SpaceMismatchError,
+    QuotaError,
     PoolUnavailable,
     PoolRejected,
     ClientDisconnect,
@@ -46,6 +48,10 @@ def as_api_error(error: Exception) -> ApiError:
             return invalid(str(error), error.param)
         case ConflictError() | SpaceMismatchError():
             return ApiError(409, str(error), code="conflict")
+        case QuotaError():
+            REFUSED.labels(error.limit).inc()
+            # Not 429: clients would try again and again what only a deletion or a larger quota helps.
+            return ApiError(403, str(error), type="insufficient_quota", param=error.limit, code="quota_exceeded")
         case PoolRejected():
             given = error.error
             return ApiError(

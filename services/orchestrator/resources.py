@@ -15,6 +15,8 @@ from common.live_config import LiveConfig, Snapshot
 from common.logs import get_logger
 from common.pool_client import PoolClient
 from common.telemetry import Telemetry
+from orchestrator import key_changes
+from orchestrator.audit_writer import AuditWriter
 from orchestrator.failures import STORE_DOWN
 from orchestrator.feedback.forwarder import Forwarder
 from orchestrator.feedback.mlflow import MlflowAssessments
@@ -22,8 +24,10 @@ from orchestrator.feedback.store import FeedbackStore
 from orchestrator.pipeline.answer import Pipeline
 from orchestrator.pipeline.callbacks import Callbacks
 from orchestrator.pipeline.run import Parts
+from orchestrator.quotas import Quotas
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.tunables import OrchestratorTunables
+from vector_store.audit import Audit
 from vector_store.catalog import Catalog
 from vector_store.engine import ChunkStore
 from vector_store.migrations import schema_fits
@@ -56,6 +60,9 @@ class Held:
     feedback: FeedbackStore
     sources: SourceStates
     retries: Retries
+    quotas: Quotas
+    audit: Audit
+    audit_writer: AuditWriter
 
 
 def held_by(settings: OrchestratorSettings, live: LiveConfig[OrchestratorTunables]) -> Resources:
@@ -76,7 +83,12 @@ def held_by(settings: OrchestratorSettings, live: LiveConfig[OrchestratorTunable
             )
             pool = await stack.enter_async_context(PoolClient(settings.pool_url, settings.service_key))
             forwarder = await stack.enter_async_context(_forwarder(settings, database))
-            callbacks = Callbacks([forwarder] if forwarder else [])
+            audit = Audit(database)
+            audit_writer = AuditWriter(audit)
+            await stack.enter_async_context(audit_writer.running())
+            keys_file = settings.keys_file if settings.auth == "keys" else None
+            await stack.enter_async_context(key_changes.followed(keys_file, audit))
+            callbacks = Callbacks([audit_writer, *([forwarder] if forwarder else [])])
             catalog, chunks = Catalog(database), PostgresChunkStore(database)
             parts = Parts(pool, catalog, chunks, telemetry, callbacks)
             pipeline = Pipeline(parts, settings, settings.max_open_answers)
@@ -93,6 +105,9 @@ def held_by(settings: OrchestratorSettings, live: LiveConfig[OrchestratorTunable
                 feedback=FeedbackStore(database, forwards=forwarder is not None),
                 sources=SourceStates(database),
                 retries=Retries(database),
+                quotas=Quotas(live, database, catalog),
+                audit=audit,
+                audit_writer=audit_writer,
             )
             _watch_health(app, database, pool)
             app.state.health.ready_when("saturated", pipeline.saturated)

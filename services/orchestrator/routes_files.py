@@ -7,8 +7,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
-from common.auth import CallerDep
-from common.errors import invalid
+from common.auth import Caller, CallerDep
+from common.errors import ApiError, invalid
 from common.ids import new_id
 from common.logs import get_logger
 from orchestrator import shapes
@@ -16,6 +16,7 @@ from orchestrator.resources import ResourcesDep
 from orchestrator.scope import ScopeDep
 from orchestrator.upload import UploadForm
 from orchestrator.wire import Cursor, Id, Order
+from vector_store.audit_events import AuditEvent
 from vector_store.objects import Objects
 
 router = APIRouter()
@@ -32,6 +33,9 @@ FileLimit = Annotated[int, Query(ge=1, le=10_000)]
 @router.post("/v1/files")
 async def create_file(request: Request, caller: CallerDep, scope: ScopeDep, held: ResourcesDep) -> dict[str, Any]:
     """Keep an uploaded file. Its bytes go to object storage as they arrive; a refused upload leaves nothing."""
+    # A client that says how much it sends need not send it in vain.
+    declared = int(request.headers.get("content-length") or 0) - FORM_OVERHEAD_BYTES
+    await held.quotas.require_room(scope, max(0, declared))
     form = UploadForm(request, "file", held.settings.max_upload_bytes)
     await form.until_file()
     assert form.file is not None
@@ -40,6 +44,7 @@ async def create_file(request: Request, caller: CallerDep, scope: ScopeDep, held
     key = f"{caller.tenant}/{file_id}"
     try:
         await held.objects.put(key, form.content())
+        groups = _groups(form.fields.pop("groups", None), caller)
         purpose = _checked(form.fields)
         created = await held.catalog.create_file(
             scope,
@@ -49,7 +54,9 @@ async def create_file(request: Request, caller: CallerDep, scope: ScopeDep, held
             object_key=key,
             content_type=_content_type(form.file.content_type, filename),
             purpose=purpose,
+            groups=groups,
             file_id=file_id,
+            quota=held.quotas.stored(caller.tenant),
         )
     except BaseException:
         await _remove(held.objects, key)
@@ -81,6 +88,7 @@ async def get_file(file_id: Id, scope: ScopeDep, held: ResourcesDep) -> dict[str
 async def get_file_content(file_id: Id, scope: ScopeDep, held: ResourcesDep) -> StreamingResponse:
     """A file's bytes, to be saved: they are never shown as a page of this origin."""
     found = await held.catalog.get_file(scope, file_id)
+    held.audit_writer.note(AuditEvent.of(scope, "file.read", file_id=file_id))
     await held.objects.size(found.object_key)  # a 404 is only possible before the answer has begun
     headers = {
         "content-length": str(found.bytes),
@@ -115,6 +123,16 @@ def _checked(fields: dict[str, str]) -> str:
     for name in fields:
         raise invalid(f"The field '{name[:64]}' is not known here.", name[:64])
     return purpose
+
+
+def _groups(given: str | None, caller: Caller) -> tuple[str, ...]:
+    """The groups that may see the document (`crew,pilots`), none for everyone in the tenant. Only the caller's own:
+    with others it would hide the document from itself."""
+    groups = tuple(dict.fromkeys(name for part in (given or "").split(",") if (name := part.strip())))
+    for name in groups:
+        if name not in caller.groups:
+            raise ApiError(403, f"Your key is not of the group '{name[:64]}'.", param="groups", code="not_in_group")
+    return groups
 
 
 def _filename(given: str) -> str:

@@ -11,8 +11,10 @@ from common.deadline import Deadline
 from orchestrator import shapes
 from orchestrator.chat_request import Filters, Results
 from orchestrator.resources import ResourcesDep
+from orchestrator.scope import scope_of
 from orchestrator.search import Search, Wanted
 from orchestrator.wire import Body, Id, RankingOptions, is_text
+from vector_store.audit_events import AuditEvent
 
 router = APIRouter()
 
@@ -73,6 +75,9 @@ async def search_store(
         span.set("fairlead.degraded", list(found.degraded))
         span.ok()
         trace_id = span.trace_id
+    about = {"through": "search", "queries": len(body.query), "passages": len(found.hits)}
+    event = AuditEvent.of(scope_of(caller), "store.search", store_id=vector_store_id, details=about)
+    held.audit_writer.note(event)
     own = {
         "degraded": list(found.degraded),
         "legs": list(found.legs),

@@ -8,6 +8,7 @@ from orchestrator import shapes
 from orchestrator.resources import ResourcesDep
 from orchestrator.scope import ScopeDep
 from orchestrator.wire import Attributes, Body, ChunkingStrategy, Cursor, Id, Limit, Order
+from vector_store.audit_events import AuditEvent
 
 router = APIRouter()
 
@@ -96,6 +97,7 @@ async def get_store_file_content(
 ) -> dict[str, Any]:
     """The text that was found in the file, in the passages that are searched."""
     await held.catalog.get_store_file(scope, vector_store_id, file_id)
+    held.audit_writer.note(AuditEvent.of(scope, "store_file.read", store_id=vector_store_id, file_id=file_id))
     chunks = await held.chunks.read(scope, vector_store_id, file_id)
     return {
         "object": "vector_store.file_content.page",

@@ -10,7 +10,7 @@ from vector_store.models import Scope
 
 def scope_of(caller: CallerDep) -> Scope:
     """FastAPI dependency."""
-    return Scope(caller.tenant, caller.groups)
+    return Scope(caller.tenant, caller.groups, caller.key_id, caller.key_name)
 
 
 ScopeDep = Annotated[Scope, Depends(scope_of)]

@@ -13,6 +13,7 @@ from orchestrator.pipeline.passages import fitting
 from orchestrator.pipeline.ranking import Ranking
 from orchestrator.pipeline.run import DEGRADED, POOL_FAILURES, Parts
 from orchestrator.tunables import OrchestratorTunables
+from vector_store.errors import SpaceMismatchError
 from vector_store.models import EmbeddingSpace, Hit, Scope, SearchRequest, SearchResult, Vectors
 
 # Traces show this much text of what was found.
@@ -58,6 +59,13 @@ class Search:
 
     async def run(self, wanted: Wanted, span: Span) -> Found:
         """Search; raises the store's errors, and ApiError 400 for a query without text or one that is too long."""
+        try:
+            return await self._run(wanted, span)
+        except SpaceMismatchError:
+            # The store was given an index of another space after the query was embedded.
+            return await self._run(wanted, span)
+
+    async def _run(self, wanted: Wanted, span: Span) -> Found:
         queries = [self._checked(query, place) for place, query in enumerate(wanted.queries)]
         if wanted.rewrite:
             queries = [await self._rewritten(query) for query in queries]

@@ -55,6 +55,7 @@ def file(found: File) -> dict[str, Any]:
         "purpose": found.purpose,
         "status": "processed",
         "status_details": None,
+        "fairlead": {"groups": list(found.groups)},
     }
 
 

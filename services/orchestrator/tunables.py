@@ -11,6 +11,7 @@ from vector_store.models import DEFAULT_KEYWORD_WEIGHT
 Change = Literal["live", "reevaluate", "reembed"]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 Question = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+TenantName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 ApplicationName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
@@ -27,6 +28,14 @@ class Application(Tunables):
     questions: tuple[Question, ...] = Field(
         default=(), max_length=8, description="Examples that the chat page offers, where its documents answer them."
     )
+
+
+class TenantQuota(Tunables):
+    """The most that a tenant may hold and ask; null is no limit."""
+
+    documents: int | None = Field(default=None, ge=0, description="Files, however they came in.")
+    bytes: int | None = Field(default=None, ge=0, description="Bytes of those files as they were uploaded.")
+    requests_per_minute: int | None = Field(default=None, ge=1, le=1_000_000, description="Requests to the API.")
 
 
 class OrchestratorTunables(Tunables):
@@ -241,6 +250,23 @@ class OrchestratorTunables(Tunables):
         le=3600,
         description="Longest time for one answer, where the request's deadline header does not say.",
         json_schema_extra=_change("live", "seconds"),
+    )
+    quota: TenantQuota = Field(
+        default=TenantQuota(),
+        description="What each tenant may hold and ask that has no entry in `quotas`.",
+        json_schema_extra=_change("live"),
+    )
+    quotas: dict[TenantName, TenantQuota] = Field(
+        default={},
+        max_length=10_000,
+        description="Quotas of single tenants; an entry takes the place of the whole of `quota`.",
+        json_schema_extra=_change("live"),
+    )
+    audit_groups: tuple[Name, ...] = Field(
+        default=("auditors",),
+        max_length=16,
+        description="Keys of these groups read the tenant's whole audit log; any other reads what it did itself.",
+        json_schema_extra=_change("live"),
     )
     content_capture: Literal["auto", "on", "off"] = Field(
         default="auto",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from standalone import config_files
+from standalone import config_files, wal_archive
 from standalone.data_folder import Home
 from standalone.databases import Role, Roles
 from standalone.postgres import DataFolder, server_url
@@ -42,7 +42,9 @@ class Components:
     @property
     def postgres_data(self) -> DataFolder:
         """The database server's data folder."""
-        return DataFolder(self.home.postgres, self.settings.postgres_port, self.home.secret("postgres"))
+        archive = self.settings.wal_archive
+        extra = {} if archive is None else wal_archive.settings(archive.absolute())
+        return DataFolder(self.home.postgres, self.settings.postgres_port, self.home.secret("postgres"), extra)
 
     @property
     def roles(self) -> Roles:

@@ -1,4 +1,4 @@
-"""`python -m standalone`: run the whole platform in the current folder; `python -m standalone stop` ends it."""
+"""`python -m standalone`: run the whole platform in the current folder; with a command: stop, backup or restore."""
 
 import asyncio
 import sys
@@ -7,22 +7,20 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from standalone import platform_run
+from standalone import commands, platform_run
 from standalone.data_folder import Home
 from standalone.errors import StartRefused
 from standalone.settings import StandaloneSettings
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run, or stop; exits with one sentence and 1 when that cannot be."""
+    """Run, or do what is asked; exits with one sentence and 1 when that cannot be."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
         settings = StandaloneSettings()
         home = Home((Path.cwd() / settings.fairlead_data).absolute())
-        if list(given) == ["stop"]:
-            platform_run.stop(home)
-        elif given:
-            raise StartRefused("usage: python -m standalone [stop]")
+        if given:
+            commands.run(given, settings, home)
         else:
             sys.exit(asyncio.run(platform_run.run(settings, home, Path.cwd())))
     except ValidationError as error:

@@ -36,6 +36,8 @@ async def run(settings: StandaloneSettings, home: Home, folder: Path) -> int:
         try:
             config_files.prepare(home.config, settings)
             prepare_keys(home, settings)
+            if settings.wal_archive is not None:
+                settings.wal_archive.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StartRefused(write_failure(home.path, error)) from error
         components = Components(settings, home, folder)

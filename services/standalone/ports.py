@@ -30,6 +30,13 @@ def is_free(port: int) -> bool:
     return True
 
 
+def any_free() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        return listener.getsockname()[1]
+
+
 def sentence(variable: str, port: int) -> str:
     """What to say about a port that is taken."""
     if port < 1024:

@@ -22,6 +22,9 @@ class StandaloneSettings(BaseSettings):
     model_url: str | None = Field(default=None, description="OpenAI-compatible endpoint that answers; off: none.")
     model: str | None = Field(default=None, description="The model's name there.")
     model_key_file: Path | None = Field(default=None, description="File with the endpoint's API key.")
+    wal_archive: Path | None = Field(
+        default=None, description="Folder for the database's log, from which any moment can be restored; none: off."
+    )
     fairlead_data: Path = Field(default=Path(".fairlead"), description="Where everything is kept.")
 
     orchestrator_port: int = Field(default=8080, ge=1, le=65535)

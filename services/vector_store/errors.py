@@ -26,6 +26,23 @@ class ConflictError(StoreError):
     """It exists already, or its state does not allow this."""
 
 
+class QuotaError(StoreError):
+    """The tenant would hold more than it may. `limit` is `documents` or `bytes`."""
+
+    def __init__(self, limit: str, most: int, used: int) -> None:
+        super().__init__(
+            f"Your quota of {most} {limit} is used up ({used} {limit} are in use): delete files, or ask for a larger "
+            "quota."
+        )
+        self.limit = limit
+        self.most = most
+        self.used = used
+
+
+class IncompleteError(ConflictError):
+    """A shadow index lacks files that have come or changed meanwhile."""
+
+
 class SpaceMismatchError(StoreError):
     """Vectors of two embedding spaces would be mixed."""
 

@@ -35,6 +35,25 @@ class Scope:
 
     tenant: str
     groups: tuple[str, ...] | None = ()
+    key_id: str = "service"
+    """Whose work it is, for the audit log: the caller's key, or the service that acts on its own."""
+    key_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """The most that a tenant may hold; None is no limit."""
+
+    documents: int | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a tenant holds: documents (files), and their bytes as they were uploaded."""
+
+    documents: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +287,8 @@ class Discrepancy:
     what: str
     expected: int
     found: int
+    advice: str = ""
 
     def __str__(self) -> str:
-        return f"store {self.store_id}: {self.what}: expected {self.expected}, found {self.found}"
+        said = f"store {self.store_id}: {self.what}: expected {self.expected}, found {self.found}"
+        return f"{said}; {self.advice}" if self.advice else said

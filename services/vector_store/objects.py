@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +16,16 @@ OPERATION_TIMEOUT_S = 60.0
 # A large upload to a slow disk or a far bucket; a caller with a deadline of its own cancels earlier.
 PUT_TIMEOUT_S = 600.0
 PIECE_BYTES = 1 << 20
+LIST_CHUNK = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as the store lists it."""
+
+    key: str
+    bytes: int
+    modified: datetime
 
 
 class Objects:
@@ -64,6 +76,18 @@ class Objects:
                 return int((await asyncio.to_thread(obstore.head, self._store, _checked(key)))["size"])
         except FileNotFoundError as error:
             raise NotFoundError("file content", key) from error
+
+    async def list(self) -> AsyncIterator["StoredObject"]:
+        """Everything that is stored, in no order, read as it goes."""
+        listing = obstore.list(self._store, chunk_size=LIST_CHUNK)
+        while True:
+            # In a thread of ours, for the reason given at `size`.
+            async with asyncio.timeout(OPERATION_TIMEOUT_S):
+                found = await asyncio.to_thread(next, listing, None)
+            if found is None:
+                return
+            for entry in found:
+                yield StoredObject(entry["path"], int(entry["size"]), entry["last_modified"])
 
     async def delete(self, key: str) -> None:
         """A key that is not there is not an error."""

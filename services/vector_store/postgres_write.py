@@ -68,7 +68,7 @@ class ChunkWriter:
             for i, windows in enumerate(vectors)
             for window, vector in enumerate(windows)
         ]
-        await self._insert_vectors(space_no, rows)
+        await insert_vectors(self._conn, space_no, rows)
         await self._delete("chunk_terms", target)
         try:
             terms = {"language": language, "store_file_no": target["store_file_no"]}
@@ -160,22 +160,26 @@ class ChunkWriter:
             numbers.update(await cursor.fetchall())
         return numbers
 
-    async def _insert_vectors(self, space_no: int, rows: Sequence[tuple[int, int, str, int, int, HalfVector]]) -> None:
-        async with self._conn.cursor() as cursor:
-            adapt(cursor)
-            query = (
-                f'INSERT INTO vectors_{space_no} (chunk_no, "window", tenant, store_no, store_file_no, embedding) '  # noqa: S608
-                "VALUES (%s, %s, %s, %s, %s, %b::halfvec)"
-            )
-            for start in range(0, len(rows), BATCH_ROWS):
-                await cursor.executemany(query.encode(), rows[start : start + BATCH_ROWS])
-
     async def _delete(self, table: str, target: Row) -> int:
         cursor = await self._conn.execute(
             f"DELETE FROM {table} WHERE store_file_no = %s".encode(),  # noqa: S608
             (target["store_file_no"],),
         )
         return cursor.rowcount
+
+
+async def insert_vectors(
+    conn: AsyncConnection[Any], space_no: int, rows: Sequence[tuple[int, int, str, int, int, HalfVector]]
+) -> None:
+    """Rows of a space's table: chunk, window, tenant, store, file in the store, vector."""
+    async with conn.cursor() as cursor:
+        adapt(cursor)
+        query = (
+            f'INSERT INTO vectors_{space_no} (chunk_no, "window", tenant, store_no, store_file_no, embedding) '  # noqa: S608
+            "VALUES (%s, %s, %s, %s, %s, %b::halfvec)"
+        )
+        for start in range(0, len(rows), BATCH_ROWS):
+            await cursor.executemany(query.encode(), rows[start : start + BATCH_ROWS])
 
 
 def _chunk_row(position: int, chunk: Chunk) -> dict[str, Any]:

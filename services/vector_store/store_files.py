@@ -84,7 +84,7 @@ class StoreFiles(TenantTables):
         A file attached already takes the new settings (those given) and is ingested again.
         """
         attachment = Attachment(file_id, attributes, chunking_strategy, groups)
-        async with self._transaction(scope) as conn:
+        async with self._audited(scope, "store_file.attach", store_id=store_id, file_id=file_id) as conn:
             store_no = await _store_no(conn, scope, store_id)
             await _attach(conn, scope, store_id, store_no, attachment, batch_no=None)
             return await _get(conn, scope, store_id, file_id)
@@ -132,7 +132,7 @@ class StoreFiles(TenantTables):
     ) -> StoreFile:
         """Replaces a file's attributes; filters see them at once."""
         checked = check_attributes(attributes)
-        async with self._transaction(scope) as conn:
+        async with self._audited(scope, "store_file.update", store_id=store_id, file_id=file_id) as conn:
             row = await _row(conn, scope, store_id, file_id)
             await conn.execute("UPDATE store_files SET attributes = %s WHERE no = %s", (Jsonb(checked), row["no"]))
             return await _get(conn, scope, store_id, file_id)
@@ -153,7 +153,7 @@ class StoreFiles(TenantTables):
 
     async def detach(self, scope: Scope, store_id: str, file_id: str) -> None:
         """Removes a file and its chunks from one store; the file itself stays."""
-        async with self._transaction(scope) as conn:
+        async with self._audited(scope, "store_file.detach", store_id=store_id, file_id=file_id) as conn:
             await _store_no(conn, scope, store_id)
             row = await _row(conn, scope, store_id, file_id, lock=True)
             await conn.execute("DELETE FROM store_files WHERE no = %s", (row["no"],))
@@ -165,7 +165,8 @@ class StoreFiles(TenantTables):
         if len({attachment.file_id for attachment in attachments}) < len(attachments):
             raise InvalidError("files: a file is named twice.", "files")
         batch_id = new_id("vsfb_")
-        async with self._transaction(scope) as conn:
+        about = {"batch_id": batch_id, "files": len(attachments)}
+        async with self._audited(scope, "batch.create", store_id=store_id, details=about) as conn:
             store_no = await _store_no(conn, scope, store_id)
             batch = await fetch_one(
                 conn,
@@ -185,7 +186,8 @@ class StoreFiles(TenantTables):
 
     async def cancel_batch(self, scope: Scope, store_id: str, batch_id: str) -> FileBatch:
         """Cancels the batch's files that are still in progress."""
-        async with self._transaction(scope) as conn:
+        about = {"batch_id": batch_id}
+        async with self._audited(scope, "batch.cancel", store_id=store_id, details=about) as conn:
             await _batch(conn, scope, store_id, batch_id)
             params = {"tenant": scope.tenant, "id": batch_id}
             await conn.execute(

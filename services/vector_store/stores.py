@@ -7,6 +7,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from common.ids import new_id
+from vector_store.audit_events import AuditEvent, insert, tell
 from vector_store.errors import InvalidError, NotFoundError
 from vector_store.fields import check_metadata, check_name, storable
 from vector_store.models import EmbeddingSpace, FileCounts, Order, Page, Scope, Store
@@ -53,23 +54,49 @@ class Stores(TenantTables):
             "metadata": Jsonb(check_metadata(metadata)),
             "expires_after_days": _check_days(expires_after_days),
         }
-        async with self._transaction(scope) as conn:
-            return await _insert(conn, scope, values)
+        store_id = new_id("vs_")
+        async with self._audited(scope, "store.create", store_id=store_id) as conn:
+            return await _insert(conn, scope, store_id, values)
 
     async def ensure_store(self, scope: Scope, name: str) -> Store:
         """The tenant's oldest store of that name, created if there is none; safe under concurrent callers."""
+        created: AuditEvent | None = None
         async with self._transaction(scope) as conn:
             await conn.execute(
                 "SELECT pg_advisory_xact_lock(hashtext('fairlead.store_name'), hashtext(%s))",
                 (f"{scope.tenant}/{name}",),
             )
-            found = await _find(conn, scope, [name])
-            values = {"name": check_name(name), "description": "", "metadata": Jsonb({}), "expires_after_days": None}
-            return found[0] if found else await _insert(conn, scope, values)
+            store = next(iter(await _find(conn, scope, [name])), None)
+            if store is None:
+                values = {
+                    "name": check_name(name),
+                    "description": "",
+                    "metadata": Jsonb({}),
+                    "expires_after_days": None,
+                }
+                store = await _insert(conn, scope, new_id("vs_"), values)
+                created = AuditEvent.of(scope, "store.create", store_id=store.id)
+                await insert(conn, [created])
+        if created:
+            tell(created)
+        return store
 
     async def get_store(self, scope: Scope, store_id: str) -> Store:
         async with self._transaction(scope) as conn:
             return await _get(conn, scope, store_id)
+
+    async def space_of(self, scope: Scope, store_id: str) -> EmbeddingSpace | None:
+        """The space of a store's vectors; None until the first file is written."""
+        async with self._transaction(scope) as conn:
+            row = await fetch_one(
+                conn,
+                "SELECT e.model, e.version, e.dimension FROM stores AS s"
+                " LEFT JOIN embedding_spaces AS e ON e.no = s.space_no WHERE s.tenant = %(tenant)s AND s.id = %(id)s",
+                {"tenant": scope.tenant, "id": store_id},
+            )
+        if row is None:
+            raise NotFoundError("vector store", store_id)
+        return EmbeddingSpace(**row) if row["model"] else None
 
     async def find_stores(self, scope: Scope, names: Sequence[str]) -> list[Store]:
         """For each name the tenant's oldest store of that name; names without a store are left out."""
@@ -111,7 +138,7 @@ class Stores(TenantTables):
             values["metadata"] = Jsonb(check_metadata(metadata))
         if expires_after_days is not UNCHANGED:
             values["expires_after_days"] = _check_days(expires_after_days)
-        async with self._transaction(scope) as conn:
+        async with self._audited(scope, "store.update", store_id=store_id, details={"changed": sorted(values)}) as conn:
             if values:
                 assignments = ", ".join(f"{column} = %({column})s" for column in values)
                 await conn.execute(
@@ -122,7 +149,7 @@ class Stores(TenantTables):
 
     async def delete_store(self, scope: Scope, store_id: str) -> None:
         """Deletes the store and its index; the files themselves stay."""
-        async with self._transaction(scope) as conn:
+        async with self._audited(scope, "store.delete", store_id=store_id) as conn:
             store = await fetch_one(
                 conn,
                 "SELECT no, space_no FROM stores WHERE tenant = %(tenant)s AND id = %(id)s FOR UPDATE",
@@ -137,8 +164,7 @@ class Stores(TenantTables):
             await conn.execute("DELETE FROM stores WHERE no = %s", (store["no"],))
 
 
-async def _insert(conn: AsyncConnection[Any], scope: Scope, values: Mapping[str, Any]) -> Store:
-    store_id = new_id("vs_")
+async def _insert(conn: AsyncConnection[Any], scope: Scope, store_id: str, values: Mapping[str, Any]) -> Store:
     await conn.execute(
         "INSERT INTO stores (id, tenant, name, description, metadata, expires_after_days) "
         "VALUES (%(id)s, %(tenant)s, %(name)s, %(description)s, %(metadata)s, %(expires_after_days)s)",

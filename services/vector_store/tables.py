@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from common.postgres import Pool, tenant_transaction
+from vector_store.audit_events import AuditEvent, insert, tell
 from vector_store.fields import MAX_PAGE, check_limit
 from vector_store.models import Order, Page, Scope
 
@@ -29,6 +30,15 @@ class TenantTables:
     async def _transaction(self, scope: Scope) -> AsyncIterator[AsyncConnection[Any]]:
         async with tenant_transaction(self._pool, scope.tenant, scope.groups or ()) as conn:
             yield conn
+
+    @asynccontextmanager
+    async def _audited(self, scope: Scope, action: str, **fields: Any) -> AsyncIterator[AsyncConnection[Any]]:
+        """A transaction that goes into the audit log if, and only if, it is committed."""
+        event = AuditEvent.of(scope, action, **fields)
+        async with self._transaction(scope) as conn:
+            yield conn
+            await insert(conn, [event])
+        tell(event)
 
 
 async def fetch_all(conn: AsyncConnection[Any], query: str, params: Mapping[str, Any]) -> list[Row]:

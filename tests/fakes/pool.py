@@ -24,11 +24,11 @@ Gate = asyncio.Event
 Piece = str | Gate | Exception
 
 
-def vector(text: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+def vector(text: str, dimension: int = DIMENSION) -> np.ndarray[Any, np.dtype[np.float32]]:
     """A unit vector of the text's words: texts that share words are near to one another."""
-    total = np.full(DIMENSION, 1e-6, dtype=np.float32)
+    total = np.full(dimension, 1e-6, dtype=np.float32)
     for word in re.findall(r"\w+", text.lower()):
-        total[int(hashlib.md5(word.encode()).hexdigest(), 16) % DIMENSION] += 1
+        total[int(hashlib.md5(word.encode()).hexdigest(), 16) % dimension] += 1
     return total / np.linalg.norm(total)
 
 
@@ -45,6 +45,7 @@ class FakePool:
     error_event: dict[str, Any] | None = None
     fail: dict[str, int] = field(default_factory=dict[str, int])
     hold: dict[str, Gate] = field(default_factory=dict[str, Gate])
+    dimensions: dict[str, int] = field(default_factory=dict[str, int])
     rewritten: str = ""
     rerank_order: list[int] = field(default_factory=list[int])
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list[tuple[str, dict[str, Any]]])
@@ -105,7 +106,7 @@ class FakePool:
         texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
         rows: list[dict[str, Any]] = []
         for index, text in enumerate(texts):
-            found = vector(str(text)).astype("<f4")
+            found = vector(str(text), self.dimensions.get(body["model"], DIMENSION)).astype("<f4")
             packed = base64.b64encode(found.tobytes()).decode()
             embedding = packed if body.get("encoding_format") == "base64" else found.tolist()
             rows.append({"object": "embedding", "index": index, "embedding": embedding})

@@ -1,6 +1,7 @@
 """The steps of an answer, each one small function, in the order in which they run."""
 
 import time
+from dataclasses import replace
 
 from common.errors import invalid, not_found
 from common.telemetry import Span
@@ -10,6 +11,7 @@ from orchestrator.pipeline.marks import MarkFilter
 from orchestrator.pipeline.passages import fitting, fitting_sections
 from orchestrator.pipeline.run import POOL_FAILURES, Run, Step, step
 from orchestrator.pipeline.sections import sections
+from vector_store.errors import SpaceMismatchError
 from vector_store.models import SearchRequest
 
 
@@ -83,22 +85,27 @@ async def retrieve(run: Run, span: Span) -> None:
     ask, tunables = run.ask, run.tunables
     span.input(run.query)
     wanted = run.ranking.fetched
-    found = await run.parts.chunks.search(
-        run.scope,
-        SearchRequest(
-            store_ids=tuple(store.id for store in run.stores),
-            text=run.query,
-            vector=run.vector,
-            space=run.space,
-            top_k=wanted,
-            candidates=max(tunables.candidates, wanted),
-            fusion=tunables.fusion,
-            keyword_weight=tunables.keyword_weight if ask.keyword_weight is None else ask.keyword_weight,
-            rrf_k=tunables.rrf_k,
-            filters=ask.filters,
-            score_threshold=run.ranking.fetched_from,
-        ),
+    request = SearchRequest(
+        store_ids=tuple(store.id for store in run.stores),
+        text=run.query,
+        vector=run.vector,
+        space=run.space,
+        top_k=wanted,
+        candidates=max(tunables.candidates, wanted),
+        fusion=tunables.fusion,
+        keyword_weight=tunables.keyword_weight if ask.keyword_weight is None else ask.keyword_weight,
+        rrf_k=tunables.rrf_k,
+        filters=ask.filters,
+        score_threshold=run.ranking.fetched_from,
     )
+    try:
+        found = await run.parts.chunks.search(run.scope, request)
+    except SpaceMismatchError:
+        # A store was given an index of another space after the question was embedded.
+        run.stores = tuple([await run.parts.catalog.get_store(run.scope, store.id) for store in run.stores])
+        run.vector = run.space = None
+        await embed(run)
+        found = await run.parts.chunks.search(run.scope, replace(request, vector=run.vector, space=run.space))
     run.hits, run.snapshot = found.hits, found.snapshot
     run.passages = fitting(run.ranking.settled(found.hits), tunables.max_passages_chars)
     span.set("fairlead.index_snapshot", found.snapshot)

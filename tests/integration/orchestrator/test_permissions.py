@@ -84,3 +84,21 @@ async def test_a_document_of_a_group_is_cited_to_its_members_alone(keyed: tuple[
         assert (HARBOUR[1] in cited) is may_see
         prompt = platform.pool.bodies("/chat/completions")[-1]["messages"][-1]["content"]
         assert ("1874" in prompt) is may_see
+
+
+async def test_an_upload_names_the_groups_that_may_see_it(keyed: tuple[Platform, dict[str, str]]) -> None:
+    platform, keys = keyed
+    crew, other = bearer(keys["a-crew"]), bearer(keys["a"])
+    upload: dict[str, Any] = {"files": {"file": ("a.txt", b"text")}}
+    form = {"purpose": "assistants", "groups": "crew"}
+    made = await platform.http.post("/v1/files", headers=crew, data=form, **upload)
+    assert made.json()["fairlead"] == {"groups": ["crew"]}
+    file = made.json()["id"]
+    store = (await platform.http.post("/v1/vector_stores", json={}, headers=crew)).json()["id"]
+    for headers, status in ((other, 404), (crew, 200)):
+        assert (await platform.http.get(f"/v1/files/{file}", headers=headers)).status_code == status
+        attach = await platform.http.post(f"/v1/vector_stores/{store}/files", json={"file_id": file}, headers=headers)
+        assert attach.status_code == status
+    refused = await platform.http.post("/v1/files", headers=other, data=form, **upload)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (403, "groups")
+    assert (await platform.http.get("/v1/files", headers=other)).json()["data"] == []
