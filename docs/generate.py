@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -75,32 +75,50 @@ def tunables_table(model: type[BaseModel]) -> Iterator[str]:
     yield from tunables_rows(model, "")
 
 
-def tunables_rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
+def tunables_rows(model: type[BaseModel], prefix: str, leave_out: frozenset[str] = frozenset()) -> Iterator[str]:
     schema = model.model_json_schema()
     for name, field in model.model_fields.items():
-        nested, path = nested_model(field), f"{prefix}{name}"
+        if name in leave_out:
+            continue
+        nested, path = nested_models(field), f"{prefix}{name}"
         extra: Any = field.json_schema_extra or {}
         if nested is not None:
-            model_inside, suffix = nested
+            models, suffix = nested
             if field.description:
                 yield row(f"`{path}`", "", extra.get("change", "live"), field.description)
-            yield from tunables_rows(model_inside, f"{path}{suffix}.")
+            if len(models) == 1:
+                yield from tunables_rows(models[0], f"{path}{suffix}.")
+            else:
+                yield from kinds_rows(models, f"{path}{suffix}")
         else:
             words = meaning(schema["properties"][name], field)
             yield row(f"`{path}`", default(field), extra.get("change", "live"), words)
 
 
-def nested_model(field: FieldInfo) -> tuple[type[BaseModel], str] | None:
-    """The model inside the field and how its key is written: a plain one, a list's or a mapping's."""
-    annotation = field.annotation
+def kinds_rows(models: list[type[BaseModel]], path: str) -> Iterator[str]:
+    """One of several kinds, told apart by `kind`: what all have, then what each adds."""
+    base = models[0].__mro__[1]
+    kinds = ", ".join(f"`{model.model_fields['kind'].default}`" for model in models)
+    yield row(f"`{path}.kind`", "`folder`", "live", f"One of {kinds}; each adds keys of its own, listed below.")
+    yield from tunables_rows(base, f"{path}.")
+    for model in models:
+        kind = model.model_fields["kind"].default
+        yield from tunables_rows(model, f"{path}({kind}).", frozenset({"kind", *base.model_fields}))
+
+
+def nested_models(field: FieldInfo) -> tuple[list[type[BaseModel]], str] | None:
+    """The models inside the field and how their key is written: a plain one's, a list's or a mapping's."""
+    found = models_in(field.annotation)
+    if not found:
+        return None
+    origin = get_origin(field.annotation)
+    return found, {dict: ".*", list: "[]", tuple: "[]"}.get(origin, "")  # pyright: ignore
+
+
+def models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation, ""
-    arguments = getattr(annotation, "__args__", ())
-    for argument in arguments:
-        if isinstance(argument, type) and issubclass(argument, BaseModel):
-            origin = getattr(annotation, "__origin__", None)
-            return argument, {dict: ".*", list: "[]", tuple: "[]"}.get(origin, "")  # pyright: ignore
-    return None
+        return [annotation]
+    return [model for argument in getattr(annotation, "__args__", ()) for model in models_in(argument)]
 
 
 def default(field: FieldInfo) -> str:

@@ -47,7 +47,9 @@ def temporary_database(folder: Path) -> Generator[Database]:
             server_url(data.port, "fairlead", role.name, role.password) for role in (roles.owner, roles.app)
         )
         environment = os.environ | {"FAIRLEAD_DATABASE_OWNER_URL": owner_url}
-        subprocess.run([sys.executable, "-m", "vector_store", "migrate"], env=environment, check=True, timeout=60)
+        command = [sys.executable, "-m", "vector_store", "migrate"]
+        # What it says goes beside the tables that people keep.
+        subprocess.run(command, env=environment, check=True, timeout=60, stdout=sys.stderr)
         yield Database(owner_url, app_url)
 
 

@@ -20,6 +20,14 @@ class Reason(StrEnum):
     REJECTED = "embedding_rejected"
     WRONG_SPACE = "wrong_embedding_space"
     GAVE_UP = "gave_up"
+    # Of sources: why a document or a whole source could not be read.
+    UNREACHABLE = "unreachable"
+    HTTP_ERROR = "http_error"
+    REFUSED_ADDRESS = "refused_address"
+    REFUSED_REDIRECT = "refused_redirect"
+    FORBIDDEN = "forbidden"
+    INVALID = "invalid_content"
+    LIMIT = "limit_reached"
 
 
 class FileFailure(Exception):

@@ -91,7 +91,7 @@ class Ingestor:
         metrics.FAILURES.labels(failure.reason).inc()
         await self.chunks.delete(scope, store_id, file_id)
         await self.catalog.set_status(
-            scope, store_id, file_id, "failed", FileError(_wire_code(failure.reason), failure.message)
+            scope, store_id, file_id, "failed", FileError(_wire_code(failure.reason), failure.message, failure.reason)
         )
 
     async def _prepare(self, file: File, options: ChunkOptions, tunables: IngestionTunables) -> Prepared:

@@ -15,4 +15,13 @@ RESCUED = counter("ingest_rescued_jobs_total", "Jobs taken over from a worker th
 WORKER_RESTARTS = counter("ingest_worker_restarts_total", "Times the queue's worker ended on its own and was restarted")
 SYNCS = counter("ingest_source_syncs_total", "Looks at the sources, by result", ["result"])
 SYNC_FILES = counter("ingest_source_files_total", "What looks at the sources found, by change", ["change"])
-SYNC_AGE = gauge("ingest_source_last_success_timestamp_seconds", "When each source was last in step", ["source"])
+
+# By source: as many as are configured, and gone when they are.
+SOURCE = ["tenant", "source"]
+SOURCE_SUCCESS = gauge("source_last_success_timestamp_seconds", "When each source was last in step", SOURCE)
+SOURCE_LAG = gauge("source_lag_seconds", "Time since each source was last in step", SOURCE)
+SOURCE_DOCUMENTS = gauge("source_documents", "Documents of each source: todo, done or failed", [*SOURCE, "state"])
+SOURCE_FAILURES = counter(
+    "source_failures_total", "Looks and documents that could not be read, by reason", [*SOURCE, "reason"]
+)
+SOURCE_STATES_LOST = counter("source_states_lost_total", "States of sources that could not be written down")

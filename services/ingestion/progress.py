@@ -1,6 +1,8 @@
 """How far indexing is: a bar on a terminal, a line now and then elsewhere, and the failed files at the end."""
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,6 +17,23 @@ MOST_FAILURES_SHOWN = 200
 
 Failed = tuple[str, str, str]
 """Path, reason and sentence."""
+
+
+@contextmanager
+def look_bar(console: Console, name: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal while a source is looked through; takes what is done, and of how many."""
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 class Watch:

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fastapi import FastAPI
 
@@ -23,6 +25,7 @@ from vector_store.catalog import Catalog
 from vector_store.migrations import schema_fits
 from vector_store.objects import Objects
 from vector_store.postgres_engine import PostgresChunkStore
+from vector_store.source_states import SourceStates
 
 POOL_CHECK_S = 2.0
 
@@ -41,7 +44,8 @@ def held_by(settings: IngestionSettings, live: LiveConfig[IngestionTunables]) ->
             catalog = Catalog(pool)
             ingestor = Ingestor(live, catalog, PostgresChunkStore(pool), objects, client, sandbox)
             worker = QueueWorker(queue_app(ingestor), live, settings)
-            app.state.schedule = Schedule(live, Syncer(catalog, objects, pool))
+            cache = settings.cache_dir or Path(stack.enter_context(TemporaryDirectory(prefix="fairlead-cache-")))
+            app.state.schedule = Schedule(live, Syncer(catalog, objects, pool, cache), SourceStates(pool))
             _watch_health(app, pool, client, worker)
             # In the background: the first file waits for the parsers, readiness does not.
             stack.push_async_callback(_ended, asyncio.create_task(sandbox.warm_up(), name="sandbox"))

@@ -11,5 +11,5 @@ router = APIRouter()
 
 @router.get("/v1/sources")
 async def sources(request: Request, caller: CallerDep) -> dict[str, Any]:
-    """The caller's sources: when each was last in step, what the last look found, what could not be read."""
-    return {"object": "list", "data": request.app.state.schedule.states(caller.tenant)}
+    """The caller's sources as this worker sees them; the orchestrator shows the same of all workers."""
+    return {"object": "list", "data": await request.app.state.schedule.shown(caller.tenant)}

@@ -1,5 +1,7 @@
 """Start-up settings of the ingestion worker."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from common.settings import ServiceSettings
@@ -16,6 +18,10 @@ class IngestionSettings(ServiceSettings):
     )
     stalled_after_s: float = Field(
         default=15.0, gt=1, le=600, description="Jobs of a worker that was silent for so long are taken over."
+    )
+
+    cache_dir: Path | None = Field(
+        default=None, description="Where fetched git repositories are kept between looks; none: until the worker ends."
     )
 
     def objects(self) -> str:

@@ -1,41 +1,21 @@
 """What can be retuned while the worker runs: each key with its range, its unit, and what a change calls for."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from common.live_config import Tunables
-from ingestion.extract.kinds import SUFFIXES
+from ingestion.sources.kind import Name
+from ingestion.sources.registry import AnySource
 
 MIB = 1024 * 1024
 Change = Literal["live", "reevaluate", "reembed"]
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 
 
 def _change(change: Change, unit: str | None = None) -> dict[str, Any]:
     """`live` is harmless; `reevaluate` changes what is found; `reembed` needs the stores built anew."""
     return {"change": change} | ({"unit": unit} if unit else {})
-
-
-class FolderSource(Tunables):
-    """A folder whose documents a store is kept in step with."""
-
-    kind: Literal["folder"] = "folder"
-    path: str = Field(
-        min_length=1, max_length=4096, description="The folder, absolute or from where the worker starts."
-    )
-    store: Name = Field(default="default", description="Name of the vector store; made if there is none.")
-    tenant: Name = Field(default="default", description="Tenant whose store it is.")
-    suffixes: tuple[str, ...] = Field(
-        default=tuple(sorted(SUFFIXES)), min_length=1, description="Names of files to take end in one of these."
-    )
-    hidden: bool = Field(default=False, description="Whether files and folders whose names begin with a dot are taken.")
-
-    @property
-    def name(self) -> str:
-        """What the source is called in the catalog and in metrics: the same folder in two stores is two sources."""
-        return f"{self.kind}:{self.store}:{self.path}"
 
 
 class ChunkingTunables(Tunables):
@@ -155,7 +135,7 @@ class LimitTunables(Tunables):
 class IngestionTunables(Tunables):
     """Tunables of the ingestion worker."""
 
-    sources: tuple[FolderSource, ...] = Field(
+    sources: tuple[AnySource, ...] = Field(
         default=(),
         max_length=100,
         description="What stores are kept in step with, beside uploads.",
@@ -193,4 +173,8 @@ class IngestionTunables(Tunables):
         twice = next((name for tenant, name in names if names.count((tenant, name)) > 1), None)
         if twice is not None:
             raise ValueError(f"sources: {twice} is listed twice")
+        labels = [(source.tenant, source.shown_name) for source in self.sources]
+        twice = next((label for tenant, label in labels if labels.count((tenant, label)) > 1), None)
+        if twice is not None:
+            raise ValueError(f"sources: two have the label {twice}; filters and metrics could not tell them apart")
         return self

@@ -10,6 +10,10 @@ from common.errors import ApiError, invalid
 
 # Text in the languages people ask in is about four bytes a token; counting them exactly would cost more than the call.
 BYTES_PER_TOKEN = 4
+# What models count for a large image in detail; an image given by its address costs as much as one given in bytes.
+TOKENS_PER_IMAGE = 1_500
+_IMAGE = re.compile(rb'"image_url"\s*:')
+_IMAGE_DATA = re.compile(rb'"data:image/[^"]*"')
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 _FIELD = re.compile(r" - at `\$\.?([^`]*)`$")
 
@@ -111,8 +115,12 @@ def with_inputs(body: bytes, part: list[msgspec.Raw]) -> bytes:
 
 
 def prompt_tokens(body: bytes) -> int:
-    """About how many tokens the body asks a model to read."""
-    return -(-len(body) // BYTES_PER_TOKEN)
+    """About how many tokens the body asks a model to read; an image counts as one, however many bytes it has."""
+    size, images = len(body), 0
+    if b'"image_url"' in body:
+        images = len(_IMAGE.findall(body))
+        size -= sum(len(found) for found in _IMAGE_DATA.findall(body))
+    return -(-size // BYTES_PER_TOKEN) + images * TOKENS_PER_IMAGE
 
 
 def _wrong(error: msgspec.ValidationError) -> ApiError:

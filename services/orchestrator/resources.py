@@ -33,6 +33,8 @@ from vector_store.engine import ChunkStore
 from vector_store.migrations import schema_fits
 from vector_store.objects import Objects
 from vector_store.postgres_engine import PostgresChunkStore
+from vector_store.retries import Retries
+from vector_store.source_states import SourceStates
 
 log = get_logger("resources")
 
@@ -56,6 +58,8 @@ class Held:
     pipeline: Pipeline
     callbacks: Callbacks
     feedback: FeedbackStore
+    sources: SourceStates
+    retries: Retries
     quotas: Quotas
     audit: Audit
     audit_writer: AuditWriter
@@ -99,6 +103,8 @@ def held_by(settings: OrchestratorSettings, live: LiveConfig[OrchestratorTunable
                 pipeline=pipeline,
                 callbacks=callbacks,
                 feedback=FeedbackStore(database, forwards=forwarder is not None),
+                sources=SourceStates(database),
+                retries=Retries(database),
                 quotas=Quotas(live, database, catalog),
                 audit=audit,
                 audit_writer=audit_writer,

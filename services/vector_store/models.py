@@ -124,6 +124,8 @@ class File:
 class FileError:
     code: ErrorCode
     message: str
+    reason: str | None = None
+    """The worker's own, finer code."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,13 +139,14 @@ class StoreFiles(TenantTables):
         self, scope: Scope, store_id: str, file_id: str, status: FileStatus, error: FileError | None = None
     ) -> None:
         """The worker's word on a file. `completed` is set by `ChunkStore.write`; a cancelled file stays cancelled."""
-        code, message = (error.code, storable(error.message)[:MAX_ERROR_LENGTH]) if error else (None, None)
+        code, reason = (error.code, error.reason) if error else (None, None)
+        message = storable(error.message)[:MAX_ERROR_LENGTH] if error else None
         async with self._transaction(scope) as conn:
             row = await _row(conn, scope, store_id, file_id)
             await conn.execute(
-                "UPDATE store_files SET status = %s, error_code = %s, error_message = %s"
+                "UPDATE store_files SET status = %s, error_code = %s, error_message = %s, error_reason = %s"
                 " WHERE no = %s AND status <> 'cancelled'",
-                (status, code, message, row["no"]),
+                (status, code, message, reason, row["no"]),
             )
 
     async def detach(self, scope: Scope, store_id: str, file_id: str) -> None:

@@ -1,53 +1,52 @@
 """A folder as a source: every document under it, whatever its links, names and permissions are."""
 
+import asyncio
 import hashlib
 import os
 import stat
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
 
 from ingestion.failures import Reason
-from ingestion.tunables import FolderSource
+from ingestion.sources.kind import (
+    ALL_SUFFIXES,
+    FoundFile,
+    Looking,
+    Scan,
+    Source,
+    SourceUnavailable,
+    Suffixes,
+    Unread,
+    why,
+)
 
 HASH_BYTES = 1 << 20
 DEEPEST = 64
 
 
-class SourceUnavailable(Exception):
-    """The source as a whole cannot be read: nothing may be concluded about its files."""
+class FolderSource(Source):
+    """A folder whose documents a store is kept in step with."""
 
+    kind: Literal["folder"] = "folder"
+    path: str = Field(
+        min_length=1, max_length=4096, description="The folder, absolute or from where the worker starts."
+    )
+    suffixes: Suffixes = Field(default=ALL_SUFFIXES, description="Names of files to take end in one of these.")
+    hidden: bool = Field(default=False, description="Whether files and folders whose names begin with a dot are taken.")
 
-@dataclass(frozen=True)
-class FoundFile:
-    """A document that is there now. `path` is relative, with `/`, and can be stored whatever bytes its name has."""
+    @property
+    def place(self) -> str:
+        """See Source."""
+        return self.path
 
-    path: str
-    place: Path
-    bytes: int
-    version: str
-
-
-@dataclass(frozen=True)
-class Unread:
-    """Something that cannot be read. What lies under it is then unknown, not gone."""
-
-    path: str
-    reason: Reason
-    message: str
-
-
-@dataclass
-class Scan:
-    """What one look at the folder found."""
-
-    files: dict[str, FoundFile] = field(default_factory=dict[str, FoundFile])
-    unread: list[Unread] = field(default_factory=list[Unread])
-    skipped: int = 0
-    """Files of other kinds, and links that lead outside."""
-
-    def is_unknown(self, path: str) -> bool:
-        """Whether a file that was not found may still be there, under what could not be read."""
-        return any(path == unread.path or path.startswith(f"{unread.path}/") for unread in self.unread)
+    @asynccontextmanager
+    async def look(self, looking: Looking) -> AsyncGenerator[Scan]:
+        """See Source. The files are read where they are."""
+        yield await asyncio.to_thread(scan, self)
 
 
 def scan(source: FolderSource) -> Scan:
@@ -57,7 +56,7 @@ def scan(source: FolderSource) -> Scan:
         resolved = root.resolve(strict=True)
         entries = sorted(os.scandir(resolved), key=_name)
     except (OSError, RuntimeError) as error:
-        raise SourceUnavailable(_why(error, f"The folder {source.path}")) from None
+        raise SourceUnavailable(why(error, f"The folder {source.path}")) from None
     found = Scan()
     walk = _Walk(source, resolved, found)
     walk.folder(entries, "", 0)
@@ -93,7 +92,7 @@ class _Walk:
             try:
                 self._entry(entry, path, depth)
             except (OSError, RuntimeError) as error:
-                self._found.unread.append(Unread(path, Reason.UNREADABLE, _why(error, "The file or folder")))
+                self._found.unread.append(Unread(path, Reason.UNREADABLE, why(error, "The file or folder")))
 
     def _entry(self, entry: "os.DirEntry[str]", path: str, depth: int) -> None:
         place = Path(entry.path)
@@ -136,13 +135,3 @@ def _name(entry: "os.DirEntry[str]") -> str:
 def _identity(place: Path) -> tuple[int, int]:
     status = place.stat()
     return status.st_dev, status.st_ino
-
-
-def _why(error: OSError | RuntimeError, what: str) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"{what} does not exist."
-    if isinstance(error, PermissionError):
-        return f"{what} may not be read: permission denied."
-    if isinstance(error, NotADirectoryError):
-        return f"{what} is not a folder."
-    return f"{what} cannot be read: {getattr(error, 'strerror', None) or error}."

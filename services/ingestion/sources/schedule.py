@@ -1,91 +1,126 @@
-"""Keeps the configured sources in step while the worker runs, and knows how each of them stands."""
+"""Keeps the configured sources in step while the worker runs, each by its own clock, and knows how they stand."""
 
 import asyncio
+import random
 import time
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from common.live_config import LiveConfig, Snapshot
 from common.logs import get_logger
-from ingestion import metrics
-from ingestion.sources.folder import SourceUnavailable
-from ingestion.sources.sync import Report, Syncer
-from ingestion.tunables import FolderSource, IngestionTunables
+from ingestion.sources.sync import Syncer
+from ingestion.sources.tracking import DATABASE_AWAY, Tracked, look_at, tracked
+from ingestion.tunables import IngestionTunables
+from vector_store.source_states import SourceState, SourceStates, shown
 
 log = get_logger("schedule")
 
-# After a failure the next look comes sooner than the interval, for a folder that is mounted late or a database restart.
+# After a failure the next look comes sooner than the interval, for a folder that is mounted late or a database restart;
+# after each further one in a row it comes later, for a server that is not helped by being asked.
 RETRY_S = 5.0
-SHOWN_FAILURES = 20
+# Sources looked at at a time: a slow web site does not hold up a folder. Each holds a database connection.
+PARALLEL = 3
+COUNT_EVERY_S = 15.0
+# Times are kept in microseconds in the database, and as they are here.
+CLOCK_S = 0.001
 
-
-@dataclass
-class SourceState:
-    """How one source stands. Times are Unix seconds."""
-
-    source: FolderSource
-    state: Literal["waiting", "running", "ok", "failed"] = "waiting"
-    started_at: float | None = None
-    succeeded_at: float | None = None
-    error: str | None = None
-    report: Report | None = None
-
-    def shown(self) -> dict[str, Any]:
-        """As `/v1/sources` shows it."""
-        report = self.report
-        counts = ("found", "new", "changed", "deleted", "unchanged", "skipped")
-        return {
-            "object": "source",
-            "name": self.source.name,
-            "kind": self.source.kind,
-            "path": self.source.path,
-            "store": self.source.store,
-            "tenant": self.source.tenant,
-            "state": self.state,
-            "started_at": _seconds(self.started_at),
-            "last_success_at": _seconds(self.succeeded_at),
-            "error": self.error,
-            "counts": {name: getattr(report, name) if report else 0 for name in counts},
-            "unreadable": [
-                {"path": unread.path, "reason": unread.reason, "message": unread.message}
-                for unread in (report.unread[:SHOWN_FAILURES] if report else ())
-            ],
-        }
+Key = tuple[str, str]
 
 
 class Schedule:
-    """Syncs every source at start, every `sync_interval_s`, and at once when the sources are edited."""
+    """Looks at every source at start, every `every_s` or `sync_interval_s`, and at once when it is edited."""
 
-    def __init__(self, live: LiveConfig[IngestionTunables], syncer: Syncer) -> None:
+    def __init__(self, live: LiveConfig[IngestionTunables], syncer: Syncer, states: SourceStates) -> None:
         self._live = live
         self._syncer = syncer
-        self._states: dict[tuple[str, str], SourceState] = {}
+        self._states = states
+        self._sources: dict[Key, Tracked] = {}
+        self._running: dict[Key, tuple[Tracked, asyncio.Task[None]]] = {}
+        # Each sync holds a connection for its lock and needs others for its work.
+        self._turns = asyncio.Semaphore(max(1, min(PARALLEL, syncer.pool.max_size // 4)))
         self._edited = asyncio.Event()
+        self._tenants = {"default"}
+        self._forget_at: float | None = 0.0
         self._adopt(live.current.value)
         live.subscribe(self._on_change)
 
-    def shown(self) -> list[dict[str, Any]]:
-        """The state of every configured source."""
-        return [state.shown() for state in self._states.values()]
-
-    def states(self, tenant: str) -> list[dict[str, Any]]:
-        """The state of one tenant's sources."""
-        return [state.shown() for (owner, _), state in self._states.items() if owner == tenant]
+    async def shown(self, tenant: str) -> list[dict[str, Any]]:
+        """The tenant's sources as this worker sees them; their documents are counted while the database is there."""
+        sources = [each for each in self._sources.values() if each.state.tenant == tenant]
+        with suppress(*DATABASE_AWAY):
+            counted = await self._states.documents(tenant, [each.state.name for each in sources])
+            for each in sources:
+                each.documents = counted[each.state.name]
+        return [shown(each.state, each.documents) for each in sources]
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            self._edited.clear()
-            for state in list(self._states.values()):
-                await self._sync(state)
-            failed = any(state.state == "failed" for state in self._states.values())
-            if not failed:
-                failed = not await self._forget()
-            interval = self._live.current.value.sync_interval_s
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(interval, RETRY_S) if failed else interval):
-                    await self._edited.wait()
+        counting = asyncio.create_task(self._count())
+        try:
+            while True:
+                self._edited.clear()
+                await self._stop_edited()
+                for key, each in self._sources.items():
+                    if key not in self._running and each.due <= time.monotonic():
+                        self._running[key] = (each, asyncio.create_task(self._look(each)))
+                await self._forget()
+                await self._next()
+        finally:
+            tasks = [counting, *(task for _, task in self._running.values())]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _next(self) -> None:
+        """Until something ends, is due or was edited."""
+        edited = asyncio.create_task(self._edited.wait())
+        waiting = {task for _, task in self._running.values()}
+        due = [each.due for key, each in self._sources.items() if key not in self._running]
+        if self._forget_at:
+            due.append(self._forget_at)
+        timeout = max(0.0, min(due) - time.monotonic()) if due else None
+        try:
+            await asyncio.wait({edited, *waiting}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            edited.cancel()
+            await asyncio.gather(edited, return_exceptions=True)
+        self._running = {key: (each, task) for key, (each, task) in self._running.items() if not task.done()}
+
+    async def _look(self, each: Tracked) -> None:
+        async with self._turns:
+            began = time.monotonic()
+            other = await self._looked_elsewhere(each)
+            wait = each.state.every_s
+            if other is None:
+                largest = self._live.current.value.limits.file_bytes
+                await look_at(each, self._syncer, self._states, largest)
+            else:
+                each.state = other
+                each.measure()
+                began -= max(0.0, time.time() - (other.started_at or 0.0))
+                # Later than the other's next look, lest both begin at the same moment from then on.
+                wait *= random.uniform(1.05, 1.2)  # noqa: S311 - spreads load, guards nothing
+        if each.failed_in_a_row:
+            wait = min(wait, RETRY_S * 2 ** min(each.failed_in_a_row - 1, 16))
+        each.due = max(began + wait, time.monotonic() + min(1.0, wait))
+
+    async def _looked_elsewhere(self, each: Tracked) -> SourceState | None:
+        """The state of a look that another replica began since our own last one; None when it is our turn."""
+        recorded = None
+        with suppress(*DATABASE_AWAY):
+            states = await self._states.states(each.state.tenant)
+            recorded = next((state for state in states if state.name == each.state.name), None)
+        if recorded is None:
+            return None
+        if each.state.started_at is None:
+            # Our first look: all that is taken over is when the source was in step before we were started.
+            each.state = replace(each.state, succeeded_at=recorded.succeeded_at)
+            return None
+        newer = (recorded.started_at or 0.0) > each.state.started_at + CLOCK_S
+        fresh = time.time() - (recorded.started_at or 0.0) < each.state.every_s
+        ours = each.failed_in_a_row or recorded.state == "failed" or not (newer and fresh)
+        return None if ours else recorded
 
     def _on_change(self, snapshot: Snapshot[IngestionTunables]) -> None:
         self._adopt(snapshot.value)
@@ -93,44 +128,52 @@ class Schedule:
 
     def _adopt(self, tunables: IngestionTunables) -> None:
         """Take the sources over; those that stay the same keep their state."""
-        before = self._states
-        self._states = {}
+        before = self._sources
+        self._sources = {}
         for source in tunables.sources:
             key = (source.tenant, source.name)
+            fresh = tracked(source, tunables.sync_interval_s)
             known = before.get(key)
-            self._states[key] = known if known and known.source == source else SourceState(source)
+            same = known is not None and known.source == source and known.state.every_s == fresh.state.every_s
+            self._sources[key] = known if known and same else fresh
+        for key, each in before.items():
+            if self._sources.get(key) is not each:
+                each.unmeasure()
+        # A tenant whose last source was taken out has documents to be removed as well.
+        self._tenants |= {tenant for tenant, _ in self._sources}
+        self._forget_at = 0.0
 
-    async def _sync(self, state: SourceState) -> None:
-        state.state, state.started_at, state.error = "running", time.time(), None
-        try:
-            state.report = await self._syncer.sync(state.source, self._live.current.value.limits.file_bytes)
-        except SourceUnavailable as error:
-            state.state, state.error = "failed", str(error)
-            log.warning("source_unavailable", source=state.source.name, reason=str(error))
-        except Exception as error:  # noqa: BLE001 - one source's failure must not end the schedule
-            state.state, state.error = "failed", "The sync broke off; it will be tried again."
-            log.warning("sync_failed", source=state.source.name, error=f"{type(error).__name__}: {error}")
-        else:
-            state.state, state.succeeded_at = "ok", time.time()
-            metrics.SYNC_AGE.labels(state.source.name).set(state.succeeded_at)
-            if state.report.queued or state.report.deleted:
-                log.info("synced", **state.shown()["counts"], source=state.source.name)
-        metrics.SYNCS.labels(state.state).inc()
+    async def _stop_edited(self) -> None:
+        """End the looks at sources that are configured otherwise now, or no longer."""
+        stale = [key for key, (each, _) in self._running.items() if self._sources.get(key) is not each]
+        for key in stale:
+            each, task = self._running.pop(key)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            each.unmeasure()
 
-    async def _forget(self) -> bool:
-        """Remove files of sources that were taken out of the configuration; False when that did not work."""
-        if not self._live.current.value.forget_removed_sources:
-            return True
-        tenants = {tenant for tenant, _ in self._states} or {"default"}
+    async def _forget(self) -> None:
+        """Remove files of sources that were taken out of the configuration, once all that are in it were in step."""
+        waiting = any(each.state.succeeded_at is None or each.failed_in_a_row for each in self._sources.values())
+        if self._forget_at is None or waiting or time.monotonic() < self._forget_at:
+            return
         try:
-            for tenant in tenants:
-                kept = [name for owner, name in self._states if owner == tenant]
-                await self._syncer.forget_others(tenant, kept)
-        except Exception as error:  # noqa: BLE001 - as in _sync
+            for tenant in self._tenants:
+                kept = [name for owner, name in self._sources if owner == tenant]
+                if self._live.current.value.forget_removed_sources:
+                    await self._syncer.forget_others(tenant, kept)
+                await self._states.keep_only(tenant, kept)
+        except Exception as error:  # noqa: BLE001 - the database is away; the next try may succeed
             log.warning("forget_failed", error=f"{type(error).__name__}: {error}")
-            return False
-        return True
+            self._forget_at = time.monotonic() + RETRY_S
+        else:
+            self._forget_at = None
 
-
-def _seconds(at: float | None) -> int | None:
-    return None if at is None else int(at)
+    async def _count(self) -> None:
+        """Keep the metrics of documents up to date."""
+        while True:
+            for tenant in {each.state.tenant for each in self._sources.values()}:
+                await self.shown(tenant)
+            for each in self._sources.values():
+                each.measure()
+            await asyncio.sleep(COUNT_EVERY_S)

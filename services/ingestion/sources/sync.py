@@ -6,9 +6,11 @@ the next sync finishes what this one began.
 
 import asyncio
 import mimetypes
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from psycopg.errors import QueryCanceled
 
@@ -17,11 +19,12 @@ from common.logs import get_logger
 from common.postgres import Pool
 from ingestion import metrics
 from ingestion.failures import Reason
-from ingestion.sources.folder import FoundFile, Scan, SourceUnavailable, Unread, scan, sha256_of
-from ingestion.tunables import FolderSource
+from ingestion.sources.folder import sha256_of
+from ingestion.sources.kind import Attribute, FoundFile, Looking, Scan, Source, SourceUnavailable, Unread, Unreadable
+from ingestion.sources.registry import KINDS
 from vector_store.catalog import Catalog, SourceFile
 from vector_store.errors import ConflictError, NotFoundError
-from vector_store.fields import MAX_NAME_LENGTH
+from vector_store.fields import MAX_NAME_LENGTH, MAX_PAIRS, MAX_VALUE_LENGTH, storable
 from vector_store.models import Scope
 from vector_store.objects import Objects
 
@@ -49,6 +52,11 @@ class Report:
     unread: list[Unread] = field(default_factory=list[Unread])
 
     @property
+    def brought_up(self) -> int:
+        """Files that need nothing more: the queue has them, or they were in step."""
+        return self.new + self.changed + self.unchanged
+
+    @property
     def queued(self) -> int:
         """Files that the queue was given."""
         return self.new + self.changed
@@ -64,22 +72,25 @@ class Syncer:
     catalog: Catalog
     objects: Objects
     pool: Pool
+    cache: Path | None = None
+    """Where sources keep what makes the next look cheaper; none: nothing is kept."""
 
-    async def sync(self, source: FolderSource, largest: int, progress: Progress = lambda _: None) -> Report:
+    async def sync(self, source: Source, largest: int, progress: Progress = lambda _: None) -> Report:
         """Bring one source in step. Files over `largest` bytes are recorded, so that their failure is seen, not stored.
 
-        Raises SourceUnavailable when the folder is not there: nothing is deleted then.
+        Raises SourceUnavailable when the source cannot be read at all: nothing is deleted then.
         """
         scope = Scope(source.tenant, None)
-        async with self._alone(source):
-            found = await asyncio.to_thread(scan, source)
-            store = await self.catalog.ensure_store(scope, source.store)
+        async with self._alone(source), self._folders() as (folder, cache):
             known = await self.catalog.files_of_source(scope, source.name)
-            report = Report(source.name, store.id, len(found.files), skipped=found.skipped, unread=found.unread)
-            progress(report)
-            one = _Pass(self, scope, source, store.id, largest, report, progress)
-            await one.bring_up(found, known)
-            await one.remove_missing(found, known)
+            versions = {path: file.version for path, file in known.items() if file.version is not None}
+            async with source.look(Looking(versions, largest, folder, cache)) as found:
+                store = await self.catalog.ensure_store(scope, source.store)
+                report = Report(source.name, store.id, len(found.files), skipped=found.skipped, unread=found.unread)
+                progress(report)
+                one = _Pass(self, scope, source, store.id, largest, report, progress)
+                await one.bring_up(found, known)
+                await one.remove_missing(found, known)
         for change in ("new", "changed", "deleted"):
             metrics.SYNC_FILES.labels(change).inc(getattr(report, change))
         metrics.SYNC_FILES.labels("unreadable").inc(len(report.unread))
@@ -89,16 +100,27 @@ class Syncer:
         """Remove the files of sources that are no longer configured; returns how many files there were."""
         scope = Scope(tenant, None)
         removed = 0
-        for name in await self.catalog.source_names(scope, "folder:"):
-            if name not in kept:
-                for file in (await self.catalog.files_of_source(scope, name)).values():
-                    await self.catalog.delete_file(scope, file.file_id)
-                    removed += 1
-                log.info("source_forgotten", source=name)
+        for kind in KINDS:
+            for name in await self.catalog.source_names(scope, f"{kind.model_fields['kind'].default}:"):
+                if name not in kept:
+                    for file in (await self.catalog.files_of_source(scope, name)).values():
+                        await self.catalog.delete_file(scope, file.file_id)
+                        removed += 1
+                    log.info("source_forgotten", source=name)
         return removed
 
     @asynccontextmanager
-    async def _alone(self, source: FolderSource) -> AsyncIterator[None]:
+    async def _folders(self) -> AsyncIterator[tuple[Path, Path]]:
+        """A folder for this look alone, and the one that outlives it."""
+        with tempfile.TemporaryDirectory(prefix="fairlead-source-") as folder:
+            work = Path(folder) / "look"
+            cache = self.cache or Path(folder) / "cache"
+            for each in (work, cache):
+                await asyncio.to_thread(each.mkdir, mode=0o700, parents=True, exist_ok=True)
+            yield work, cache
+
+    @asynccontextmanager
+    async def _alone(self, source: Source) -> AsyncIterator[None]:
         """Hold the source's lock in the database; it is free again when this process dies."""
         key = f"fairlead/source/{source.tenant}/{source.name}"
         async with self.pool.connection() as connection:
@@ -108,7 +130,7 @@ class Syncer:
                 try:
                     await connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (key,))
                 except QueryCanceled:
-                    raise SourceUnavailable(f"Another sync of {source.path} has not ended for a long time.") from None
+                    raise SourceUnavailable(f"Another sync of {source.place} has not ended for a long time.") from None
                 yield
             finally:
                 if not connection.closed:
@@ -121,7 +143,7 @@ class Syncer:
 class _Pass:
     syncer: Syncer
     scope: Scope
-    source: FolderSource
+    source: Source
     store_id: str
     largest: int
     report: Report
@@ -160,29 +182,62 @@ class _Pass:
 
     async def _file(self, file: FoundFile, before: SourceFile | None) -> None:
         try:
-            sha256 = await self._hash(file)
-            if before is None:
-                file_id = await self._create(file, sha256)
-                self.report.new += 1
-            elif before.sha256 != sha256:
-                file_id = before.file_id
-                await self._replace(file, file_id, sha256)
-                self.report.changed += 1
-            else:
-                file_id = before.file_id
-                self.report.unchanged += 1
-                if before.version is not None:
-                    # Touched, not changed.
-                    await self.syncer.catalog.set_source_version(self.scope, file_id, file.version)
-                    return
-            await self.syncer.catalog.attach(self.scope, self.store_id, file_id)
-            await self.syncer.catalog.set_source_version(self.scope, file_id, file.version)
+            async with self._at_hand(file):
+                await self._bring_up(file, before)
+        except Unreadable as error:
+            self.report.unread.append(Unread(file.path, error.reason, error.message))
         except OSError as error:
             message = f"The file cannot be read: {error.strerror or error}."
             self.report.unread.append(Unread(file.path, Reason.UNREADABLE, message))
         except (NotFoundError, ConflictError) as error:
             # Deleted over the API while we looked at it: the next sync sees it as it is then.
             log.info("file_went_away", source=self.source.name, path=file.path, why=str(error))
+
+    @asynccontextmanager
+    async def _at_hand(self, file: FoundFile) -> AsyncIterator[None]:
+        """The file's bytes are at its place, for as long as they are needed if they had to be fetched."""
+        if file.fetch is None or file.bytes > self.largest:
+            yield
+            return
+        try:
+            await file.fetch()
+            yield
+        finally:
+            await asyncio.to_thread(file.place.unlink, missing_ok=True)
+
+    async def _bring_up(self, file: FoundFile, before: SourceFile | None) -> None:
+        sha256 = await self._hash(file)
+        if before is None:
+            file_id = await self._create(file, sha256)
+            self.report.new += 1
+        elif before.sha256 != sha256:
+            file_id = before.file_id
+            await self._replace(file, file_id, sha256)
+            self.report.changed += 1
+        else:
+            file_id = before.file_id
+            self.report.unchanged += 1
+            if before.version is not None:
+                # Touched, not changed.
+                await self.syncer.catalog.set_source_version(self.scope, file_id, file.version)
+                return
+        attributes = await self._attributes(file, file_id, before)
+        await self.syncer.catalog.attach(self.scope, self.store_id, file_id, attributes=attributes)
+        await self.syncer.catalog.set_source_version(self.scope, file_id, file.version)
+
+    async def _attributes(self, file: FoundFile, file_id: str, before: SourceFile | None) -> dict[str, Attribute]:
+        """What filters match: the source's word on the file, beside what its owner has set over the API."""
+        found: dict[str, Attribute] = {"source": self.source.shown_name, "source_path": file.path, **file.attributes}
+        owned: dict[str, Attribute] = {}
+        if before is not None:
+            with suppress(NotFoundError):
+                owned = dict((await self.syncer.catalog.get_store_file(self.scope, self.store_id, file_id)).attributes)
+        for key, value in found.items():
+            if isinstance(value, str):
+                value = storable(value)[:MAX_VALUE_LENGTH]
+            if key in owned or len(owned) < MAX_PAIRS:
+                owned[key] = value
+        return owned
 
     async def _hash(self, file: FoundFile) -> str:
         if file.bytes > self.largest:
@@ -195,7 +250,7 @@ class _Pass:
         key = await self._store(file, sha256)
         await self.syncer.catalog.create_file(
             self.scope,
-            filename=_shown(file.path),
+            filename=_shown(file.filename or file.path),
             bytes=file.bytes,
             sha256=sha256,
             object_key=key,
@@ -222,9 +277,10 @@ class _Pass:
 
 
 def _shown(path: str) -> str:
-    """The name that people see: the path in the source, its end if it is too long."""
+    """The name that people see: the path in the source without parts that climb, its end if it is too long."""
+    path = "/".join(part for part in path.split("/") if part not in ("", ".", "..")) or "unnamed"
     return path if len(path) <= MAX_NAME_LENGTH else f"…{path[1 - MAX_NAME_LENGTH :]}"
 
 
 def _content_type(file: FoundFile) -> str:
-    return mimetypes.guess_type(file.place.name)[0] or "application/octet-stream"
+    return file.content_type or mimetypes.guess_type(file.place.name)[0] or "application/octet-stream"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.sources.folder import Scan, SourceUnavailable, scan, sha256_of, storable
-from ingestion.tunables import FolderSource
+from ingestion.sources.folder import FolderSource, scan, sha256_of, storable
+from ingestion.sources.kind import Scan, SourceUnavailable
 
 
 def look(folder: Path, **options: object) -> Scan:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from common.errors import ApiError
 from llm_proxy import body as bodies
+from llm_proxy.body import TOKENS_PER_IMAGE, prompt_tokens
 
 KEYS = st.sampled_from(["model", "messages", 'a"model"', "mod\\", "x", '"model":'])
 JSON = st.recursive(
@@ -95,3 +96,16 @@ def test_tokens_of_all_choices_count() -> None:
 def test_inputs_that_can_be_told_apart(given: Any, texts: int | None) -> None:
     found = bodies.inputs(json.dumps({"model": "a", "input": given}).encode())
     assert (None if found is None else len(found)) == texts
+
+
+def test_an_image_counts_as_an_image_however_it_is_given() -> None:
+    def body(address: str) -> bytes:
+        parts = [{"type": "text", "text": "what is this?"}, {"type": "image_url", "image_url": {"url": address}}]
+        return json.dumps({"model": "m", "messages": [{"role": "user", "content": parts}]}).encode()
+
+    by_address = prompt_tokens(body("https://example.org/a.png"))
+    in_bytes = prompt_tokens(body("data:image/png;base64," + "A" * 1_000_000))
+    assert TOKENS_PER_IMAGE < in_bytes <= by_address < TOKENS_PER_IMAGE + 100
+    response = {"model": "m", "input": [{"type": "input_image", "image_url": "data:image/png;base64,AAAA"}]}
+    assert TOKENS_PER_IMAGE < prompt_tokens(json.dumps(response).encode()) < TOKENS_PER_IMAGE + 100
+    assert prompt_tokens(b'{"model":"m"}') == 4
