@@ -115,6 +115,8 @@ async def test_a_full_queue_drops_and_counts_and_delays_nobody(
     """While the log cannot be written, what is past its bound is dropped and counted; the rest is written later."""
     dropped = audit_writer.DROPPED.labels("queue_full")._value  # pyright: ignore[reportPrivateUsage]
     before = dropped.get()
+    monkeypatch.setattr(audit_writer, "MOST_WAITING", 1200)
+    monkeypatch.setattr(audit_writer, "LAST_WRITE_S", PATIENCE_S)
     writer = audit_writer.AuditWriter(platform.app.state.held.audit)
     with psycopg.connect(database.superuser_url, autocommit=True) as conn:
         conn.execute("BEGIN")
