@@ -1,7 +1,7 @@
 """What goes into the audit log: who did what to which store, file or key, never a word of what was asked or found."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,8 +18,9 @@ log = get_logger("audit")
 
 _INSERT = """
 INSERT INTO audit_log (id, tenant, at, action, key_id, key_name, store_id, file_id, request_id, details)
-VALUES (%(id)s, %(tenant)s, %(at)s, %(action)s, %(key_id)s, %(key_name)s, %(store_id)s, %(file_id)s, %(request_id)s,
-        %(details)s)
+SELECT e.id, e.tenant, e.at, e.action, e.key_id, e.key_name, e.store_id, e.file_id, e.request_id, e.details
+FROM jsonb_to_recordset(%s) AS e (id text, tenant text, at timestamptz, action text, key_id text, key_name text,
+                                  store_id text, file_id text, request_id text, details jsonb)
 ON CONFLICT (id) DO NOTHING
 """
 
@@ -47,24 +48,9 @@ class AuditEvent:
 
 async def insert(conn: AsyncConnection[Any], events: Sequence[AuditEvent]) -> int:
     """Add events of the transaction's tenant; gives how many are new. One that is there already stays as it is."""
-    rows = [
-        {
-            "id": event.id,
-            "tenant": event.tenant,
-            "at": event.at,
-            "action": event.action,
-            "key_id": event.key_id,
-            "key_name": storable(event.key_name),
-            "store_id": event.store_id,
-            "file_id": event.file_id,
-            "request_id": event.request_id,
-            "details": Jsonb(event.details),
-        }
-        for event in events
-    ]
-    async with conn.cursor() as cursor:
-        await cursor.executemany(_INSERT, rows)
-        return cursor.rowcount
+    rows = [{**asdict(event), "at": event.at.isoformat(), "key_name": storable(event.key_name)} for event in events]
+    # One statement for all: a batch of searches is written as fast as one.
+    return (await conn.execute(_INSERT, (Jsonb(rows),))).rowcount
 
 
 def tell(event: AuditEvent) -> None:

@@ -68,7 +68,7 @@ async def test_two_workers_share_the_queue(bench: Bench) -> None:
     await asyncio.gather(*(attach(bench, store.id, name, text) for name, text in expected.items()))
     await assert_exactly_once(bench, expected)
     assert first.poll() is None and first_port != bench.port
-    assert bench.embedded() == sum([len(await bench.texts(name)) for name in expected])
+    assert bench.embedded() == (await bench.chunks.count(SCOPE, store.id)).vectors
 
 
 async def test_a_worker_told_to_stop_ends_its_files_first(bench: Bench) -> None:
