@@ -3,20 +3,26 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from ingestion.document import Document, Span
 from ingestion.tokens import Tokens
+from ingestion.windows import CONTEXT_SHARE, windows_of
 
-# What stands before a passage when it is embedded may take this share of the model's window.
-CONTEXT_SHARE = 4
 # A passage shorter than this share of the size is joined with the next one if both fit.
 SMALL_SHARE = 5
+# The names of a table's columns are repeated unless they take more than this share of a passage.
+HEADER_SHARE = 3
 # In characters; far more than any passage, far less than what would fill the memory.
 LONGEST_BLOCK = 16_384
 
 _LINE = re.compile(r"\S.*")
 # Cut points only: an abbreviation taken for an end costs nothing but a slightly shorter passage.
 _SENTENCE = re.compile(r"\S.*?(?:[.!?…][\"”’')\]]*(?=\s)|[。！？]|\n|\Z)", re.DOTALL)
+
+
+Strategy = Literal["auto", "static", "sentence"]
+"""`auto` respects the document's structure, `static` fills passages up, `sentence` takes a few of them at a time."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,11 @@ class ChunkOptions:
     """Longest text that the model reads; longer passages are embedded in several windows."""
     context: bool = True
     """Whether title and headings are embedded with each passage."""
+    strategy: Strategy = "auto"
+    sentences: int = 0
+    """With the strategy `sentence`, how many of them a passage holds at most…"""
+    sentence_overlap: int = 0
+    """…and how many of those it repeats from the one before it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,7 @@ class Passage:
     """A piece of the document, as it is quoted and as it is embedded."""
 
     text: str
-    """The source's own words: `document.text[start:end]`."""
+    """The source's own words, `document.text[start:end]`; above rows cut off from them, the names of the columns."""
     start: int
     end: int
     headings: tuple[str, ...]
@@ -45,6 +56,10 @@ class Passage:
     tokens: int
     windows: tuple[str, ...]
     """What is embedded: the text, or its parts if it is longer than the model's window, each with its context."""
+    lead: int = 0
+    """Length of what stands before the source's words in `text`."""
+    rows: tuple[int, int] | None = None
+    """First and last row of the table that is in it, by their numbers in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +70,11 @@ class _Unit:
     end: int
     tokens: int
     page: int | None
-    term: bool
+    term: bool = False
+    header: str = ""
+    """Names of the columns, which stand elsewhere."""
+    header_tokens: int = 0
+    rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +94,7 @@ class _Draft:
 
     @property
     def tokens(self) -> int:
-        return sum(unit.tokens for unit in self.units)
+        return sum(unit.tokens for unit in self.units) + self.units[0].header_tokens
 
 
 def chunk(document: Document, tokens: Tokens, options: ChunkOptions) -> list[Passage]:
@@ -85,14 +104,54 @@ def chunk(document: Document, tokens: Tokens, options: ChunkOptions) -> list[Pas
     """
     spans = [slab for span in document.spans for slab in _slabs(span)]
     sizes = dict(zip(spans, tokens.count([span.block.text for span in spans]), strict=True))
-    drafts: list[_Draft] = []
+    if options.strategy == "static":
+        drafts = list(_filled(document, spans, sizes, tokens, options))
+    else:
+        drafts = list(_by_section(document, spans, sizes, tokens, options))
+    if options.strategy == "auto":
+        drafts = _merge_small(drafts, sizes, options.size - options.size // CONTEXT_SHARE, options.size // SMALL_SHARE)
+    return [_passage(document, draft, before, tokens, options) for before, draft in _with_previous(drafts)]
+
+
+def _by_section(
+    document: Document, spans: Sequence[Span], sizes: dict[Span, int], tokens: Tokens, options: ChunkOptions
+) -> Iterator[_Draft]:
     for section in _sections(spans):
         budget = _budget(document, section.path, tokens, options)
-        units = [unit for span in section.body for unit in _units(span, sizes[span], tokens, budget)]
-        for place, group in enumerate(_pack(units, budget)):
-            drafts.append(_Draft(tuple(group), section.path, () if place else section.lead))
-    merged = _merge_small(drafts, sizes, options.size - options.size // CONTEXT_SHARE, options.size // SMALL_SHARE)
-    return [_passage(document, draft, before, tokens, options) for before, draft in _with_previous(merged)]
+        if options.strategy == "sentence":
+            units = [unit for span in section.body for unit in _sentences(span, tokens, budget)]
+            groups = _windowed(units, budget, options)
+        else:
+            units = [unit for span in section.body for unit in _units(span, sizes[span], tokens, budget)]
+            groups = _pack(units, budget)
+        for place, group in enumerate(groups):
+            yield _Draft(tuple(group), section.path, () if place else section.lead)
+
+
+def _filled(
+    document: Document, spans: Sequence[Span], sizes: dict[Span, int], tokens: Tokens, options: ChunkOptions
+) -> Iterator[_Draft]:
+    """Passages as full as they can be, over the ends of sections and pages; headings inside are part of the text."""
+    path: list[Span] = []
+    above: tuple[Span, ...] = ()
+    group: list[_Unit] = []
+    total = budget = 0
+    for span in spans:
+        while span.block.level and path and path[-1].block.level >= span.block.level:
+            path.pop()
+        own = _budget(document, path, tokens, options)
+        for unit in _units(span, sizes[span], tokens, own):
+            if group and total + unit.tokens > budget:
+                yield _Draft(tuple(group), above, ())
+                group = []
+            if not group:
+                above, budget, total = tuple(path), own, unit.header_tokens
+            group.append(unit)
+            total += unit.tokens
+        if span.block.level:
+            path.append(span)
+    if group:
+        yield _Draft(tuple(group), above, ())
 
 
 def _slabs(span: Span) -> Iterator[Span]:
@@ -104,9 +163,16 @@ def _slabs(span: Span) -> Iterator[Span]:
         window = block.text[at : at + LONGEST_BLOCK]
         cut = max(window.rfind("\n"), window.rfind(". ") + 1) or window.rfind(" ")
         cut = cut if cut > LONGEST_BLOCK // 2 else LONGEST_BLOCK
-        yield Span(replace(block, text=window[:cut]), span.start + at, span.start + at + cut)
+        yield _slab(span, at, at + cut)
         at += cut
-    yield Span(replace(block, text=block.text[at:]), span.start + at, span.end) if at else span
+    yield _slab(span, at, len(block.text)) if at else span
+
+
+def _slab(span: Span, first: int, last: int) -> Span:
+    """A part of a block; which rows it holds is not worth the counting."""
+    header = span.block.header if first == 0 else 0
+    block = replace(span.block, text=span.block.text[first:last], header=header, rows=())
+    return Span(block, span.start + first, span.start + last, span.header)
 
 
 def _sections(spans: Sequence[Span]) -> Iterator[_Section]:
@@ -138,19 +204,43 @@ def _sections(spans: Sequence[Span]) -> Iterator[_Section]:
 def _units(span: Span, size: int, tokens: Tokens, budget: int) -> Iterator[_Unit]:
     """The block if it fits, else its lines or sentences, else parts of those."""
     block = span.block
-    if size <= budget:
-        yield _Unit(span.start, span.end, size, block.page, block.kind == "term")
+    header, taken = ("", 0) if block.header else _header(span, tokens, budget)
+    if size + taken <= budget:
+        yield _Unit(span.start, span.end, size, block.page, block.kind == "term", header, taken, block.rows)
         return
-    pieces = [match.span() for match in (_SENTENCE if block.kind == "paragraph" else _LINE).finditer(block.text)]
+    yield from _cut(span, _SENTENCE if block.kind == "paragraph" else _LINE, tokens, budget)
+
+
+def _sentences(span: Span, tokens: Tokens, budget: int) -> Iterator[_Unit]:
+    """Each sentence of a paragraph; each line of anything else."""
+    yield from _cut(span, _SENTENCE if span.block.kind == "paragraph" else _LINE, tokens, budget)
+
+
+def _cut(span: Span, pattern: re.Pattern[str], tokens: Tokens, budget: int) -> Iterator[_Unit]:
+    """What `pattern` finds, cut further where it is too long for `budget`."""
+    block = span.block
+    header, taken = _header(span, tokens, budget)
+    pieces = [match.span() for match in pattern.finditer(block.text)]
     counts = tokens.count([block.text[start:end] for start, end in pieces])
-    for (start, end), count in zip(pieces, counts, strict=True):
-        if count <= budget:
-            yield _Unit(span.start + start, span.start + end, count, block.page, False)
+    for place, ((start, end), count) in enumerate(zip(pieces, counts, strict=True)):
+        row = place - block.header
+        rows = (
+            (block.rows[row],) if 0 <= row < len(block.rows) and len(pieces) == block.header + len(block.rows) else ()
+        )
+        above, cost = ("", 0) if row < 0 else (header, taken)
+        if count + cost <= budget:
+            yield _Unit(span.start + start, span.start + end, count, block.page, False, above, cost, rows)
             continue
-        parts = [(start + first, start + last) for first, last in tokens.split(block.text[start:end], budget)]
+        parts = [(start + first, start + last) for first, last in tokens.split(block.text[start:end], budget - cost)]
         sizes = tokens.count([block.text[first:last] for first, last in parts])
         for (first, last), part in zip(parts, sizes, strict=True):
-            yield _Unit(span.start + first, span.start + last, part, block.page, False)
+            yield _Unit(span.start + first, span.start + last, part, block.page, False, above, cost, rows)
+
+
+def _header(span: Span, tokens: Tokens, budget: int) -> tuple[str, int]:
+    """What is repeated above rows that are cut off, and its tokens; nothing if it would leave them little room."""
+    (count,) = tokens.count([span.header]) if span.header else (0,)
+    return (span.header, count) if count * HEADER_SHARE <= budget else ("", 0)
 
 
 def _pack(units: Iterable[_Unit], budget: int) -> Iterator[list[_Unit]]:
@@ -163,10 +253,28 @@ def _pack(units: Iterable[_Unit], budget: int) -> Iterator[list[_Unit]]:
             carried = [last] if len(group) > 1 and last.term and last.tokens + unit.tokens <= budget else []
             yield group[: len(group) - len(carried)]
             group, total = carried, sum(unit.tokens for unit in carried)
+        total += unit.tokens + (0 if group else unit.header_tokens)
         group.append(unit)
-        total += unit.tokens
     if group:
         yield group
+
+
+def _windowed(units: Sequence[_Unit], budget: int, options: ChunkOptions) -> Iterator[list[_Unit]]:
+    """Runs of so many sentences as asked for and as fit, on one page; each begins with the last of the one before."""
+    start = 0
+    while start < len(units):
+        end, total = start, units[start].header_tokens
+        while end < len(units) and end - start < max(1, options.sentences):
+            unit = units[end]
+            if end > start and (total + unit.tokens > budget or unit.page != units[start].page):
+                break
+            total += unit.tokens
+            end += 1
+        yield list(units[start:end])
+        if end == len(units):
+            return
+        turns = units[end].page != units[end - 1].page
+        start = end if turns else max(end - options.sentence_overlap, start + 1)
 
 
 def _merge_small(drafts: Sequence[_Draft], sizes: dict[Span, int], budget: int, small: int) -> list[_Draft]:
@@ -198,7 +306,7 @@ def _joined(first: _Draft, second: _Draft, sizes: dict[Span, int]) -> _Draft | N
     own = (*first.path[shared:], *second.path[shared:])
     if any(span not in first.lead and span not in second.lead for span in own):
         return None
-    headings = [_Unit(span.start, span.end, sizes[span], span.block.page, False) for span in own]
+    headings = [_Unit(span.start, span.end, sizes[span], span.block.page) for span in own]
     units = sorted((*headings, *first.units, *second.units), key=_start)
     lead = tuple(span for span in first.lead if span not in own)
     return _Draft(tuple(units), first.path[:shared], lead)
@@ -219,14 +327,27 @@ def _passage(
     document: Document, draft: _Draft, before: _Draft | None, tokens: Tokens, options: ChunkOptions
 ) -> Passage:
     start, end = draft.units[0].start, draft.units[-1].end
-    if options.overlap and before is not None and before.path == draft.path:
+    if options.overlap and before is not None and (before.path == draft.path or options.strategy == "static"):
         start = _overlapped(document, before, start, tokens, options.overlap)
     text = document.text[start:end]
+    header = draft.units[0].header
+    lead = f"{header}\n" if header and header not in text else ""
+    text = lead + text
     (count,) = tokens.count([text])
-    headings = _headings(document, draft.path)
+    rows = [row for unit in draft.units for row in unit.rows]
     context = _context(document, draft.path, options)
-    passage = Passage(text, start, end, headings, draft.units[0].page, draft.units[-1].page, count, ())
-    return replace(passage, windows=tuple(_windows(text, count, context, tokens, options.window)))
+    return Passage(
+        text=text,
+        start=start,
+        end=end,
+        headings=_headings(document, draft.path),
+        page=draft.units[0].page,
+        page_end=draft.units[-1].page,
+        tokens=count,
+        lead=len(lead),
+        rows=(min(rows), max(rows)) if rows else None,
+        windows=tuple(windows_of(text, count, context, tokens, options.window)),
+    )
 
 
 def _overlapped(document: Document, before: _Draft, start: int, tokens: Tokens, overlap: int) -> int:
@@ -254,26 +375,3 @@ def _budget(document: Document, path: Sequence[Span], tokens: Tokens, options: C
     """Tokens for the passage's own text beside its context and the model's special tokens."""
     (context,) = tokens.count([_context(document, path, options)])
     return options.size - tokens.special - min(context, options.window // CONTEXT_SHARE) - options.overlap
-
-
-def windows_again(title: str, headings: Sequence[str], text: str, tokens: Tokens, options: ChunkOptions) -> list[str]:
-    """The windows of a passage that was made before, for a model that reads another length."""
-    context = " › ".join((title, *headings)) if options.context else ""
-    (count,) = tokens.count([text])
-    return list(_windows(text, count, context, tokens, options.window))
-
-
-def _windows(text: str, count: int, context: str, tokens: Tokens, window: int) -> Iterator[str]:
-    """The text with its context, in as many windows as the model needs to read all of it."""
-    prefix = ""
-    taken = 0
-    if context:
-        pieces = tokens.split(context, window // CONTEXT_SHARE)
-        prefix = context[pieces[0][0] : pieces[0][1]] + "\n" if pieces else ""
-        (taken,) = tokens.count([prefix])
-    room = window - tokens.special - taken
-    if count <= room:
-        yield prefix + text
-        return
-    for start, end in tokens.split(text, room):
-        yield prefix + text[start:end]

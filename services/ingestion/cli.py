@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -25,6 +25,7 @@ from ingestion.sources.folder import FolderSource
 from ingestion.sources.kind import Source, SourceUnavailable
 from ingestion.sources.sync import Report, Syncer
 from ingestion.sources.tracking import look_at, tracked
+from ingestion.sources.workspace import workspace
 from ingestion.tunables import IngestionTunables
 from vector_store.catalog import Catalog
 from vector_store.errors import StoreError
@@ -208,9 +209,11 @@ async def _sync(
     settings: IngestionSettings, tunables: IngestionTunables, sources: list[Source], patience_s: float | None
 ) -> None:
     console = Console(highlight=False)
-    async with _database(settings) as pool:
+    async with AsyncExitStack() as stack:
+        work = stack.enter_context(workspace(settings.cache_dir))
+        pool = await stack.enter_async_context(_database(settings))
         catalog = Catalog(pool)
-        syncer = Syncer(catalog, Objects(settings.objects()), pool, settings.cache_dir)
+        syncer = Syncer(catalog, Objects(settings.objects()), pool, settings.cache_dir, work)
         reports: list[tuple[Source, Report]] = []
         for source in sources:
             report = await _look(console, syncer, SourceStates(pool), source, tunables)

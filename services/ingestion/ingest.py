@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,8 +17,10 @@ from common.logs import get_logger
 from common.pool_client import PoolClient, PoolRejected
 from ingestion import metrics
 from ingestion.chunk import ChunkOptions
+from ingestion.chunk_records import chunks_of
 from ingestion.embed import BatchSize, Vectors, embed
 from ingestion.failures import FileFailure, Reason, too_large
+from ingestion.language import configuration_for
 from ingestion.prepare import Prepared, Request
 from ingestion.sandbox import Limits, Sandbox
 from ingestion.tokens import Tokens, tokenizer_file
@@ -26,13 +28,13 @@ from ingestion.tunables import EmbeddingModel, IngestionTunables
 from vector_store.catalog import Catalog
 from vector_store.engine import ChunkStore
 from vector_store.errors import ConflictError, NotFoundError, SpaceMismatchError
-from vector_store.models import Chunk, EmbeddingSpace, ErrorCode, File, FileError, Scope, StoreFile
+from vector_store.models import EmbeddingSpace, ErrorCode, File, FileError, Scope, StoreFile
 from vector_store.objects import Objects
 
 log = get_logger("ingest")
 
 # Raise it when extraction or chunking changes what comes out of the same bytes: files are then made anew.
-EXTRACTION_VERSION = 1
+EXTRACTION_VERSION = 2
 
 Result = Literal["completed", "unchanged", "failed", "gone"]
 
@@ -142,22 +144,13 @@ class Ingestor:
         await self._still(file)
         fingerprint, embedding = made_with
         space = EmbeddingSpace(embedding.model, embedding.version, vectors[0].shape[1])
-        chunks = [
-            Chunk(
-                text=passage.text,
-                vectors=rows,
-                title=prepared.title,
-                headings=passage.headings,
-                page=passage.page,
-                page_end=passage.page_end,
-                tokens=passage.tokens,
-                metadata={"start": passage.start, "end": passage.end},
-            )
-            for passage, rows in zip(prepared.passages, vectors, strict=True)
-        ]
+        chunks = chunks_of(file, prepared, vectors)
+        language = configuration_for(prepared.language)
         try:
             with _timed("write"):
-                await self.chunks.write(scope, attached.store_id, file.id, chunks, space=space, fingerprint=fingerprint)
+                await self.chunks.write(
+                    scope, attached.store_id, file.id, chunks, space=space, fingerprint=fingerprint, language=language
+                )
         except SpaceMismatchError as error:
             raise FileFailure(Reason.WRONG_SPACE, str(error)) from None
         metrics.CHUNKS.inc(len(chunks))
@@ -176,15 +169,19 @@ def in_space(tunables: IngestionTunables, space: EmbeddingSpace | None) -> Inges
 
 
 def options_of(attached: StoreFile, tunables: IngestionTunables) -> ChunkOptions:
-    """The chunking that a file asked for when it was attached (OpenAI's `static`), else the configured one."""
+    """The chunking that a file asked for when it was attached, else the configured one."""
     chunking = tunables.chunking
-    size, overlap = chunking.size, chunking.overlap
+    options = ChunkOptions(chunking.size, chunking.overlap, tunables.embedding.window, chunking.context)
     strategy: dict[str, Any] = dict(attached.chunking_strategy or {})
+    own = strategy.get(strategy.get("type", ""), {})
     if strategy.get("type") == "static":
-        static = strategy.get("static", {})
-        size = int(static.get("max_chunk_size_tokens", size))
-        overlap = int(static.get("chunk_overlap_tokens", overlap))
-    return ChunkOptions(size, overlap, tunables.embedding.window, chunking.context)
+        size = int(own.get("max_chunk_size_tokens", chunking.size))
+        overlap = int(own.get("chunk_overlap_tokens", chunking.overlap))
+        return replace(options, strategy="static", size=size, overlap=overlap)
+    if strategy.get("type") == "sentence":
+        sentences, repeated = int(own.get("max_sentences", 1)), int(own.get("overlap_sentences", 0))
+        return replace(options, strategy="sentence", overlap=0, sentences=sentences, sentence_overlap=repeated)
+    return options
 
 
 def fingerprint_of(file: File, options: ChunkOptions, tunables: IngestionTunables) -> str:

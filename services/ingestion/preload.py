@@ -3,11 +3,13 @@
 import gc
 from contextlib import suppress
 
+from ingestion.language import identifier
 from ingestion.prepare import single_threaded
 from ingestion.sandbox import tokens_of
 from ingestion.tokens import tokenizer_file
 
 single_threaded()
+identifier()
 # Without the default tokenizer's package the configured one is loaded for each file instead.
 with suppress(ValueError):
     tokens_of(str(tokenizer_file(None))).warm_up()

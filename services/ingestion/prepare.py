@@ -1,13 +1,15 @@
 """From a file on disk to passages ready to embed: what runs inside the sandbox, one file at a time."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingestion.chunk import ChunkOptions, Passage, chunk
 from ingestion.extract import extract
 from ingestion.failures import Reason, empty, too_large
+from ingestion.language import language_of
 from ingestion.tokens import Tokens
+from ingestion.windows import introduction
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class Prepared:
     pages: int | None
     removed: dict[str, int]
     """Characters that normalisation took out, by kind."""
+    language: str = ""
+    """ISO 639; empty when it is not clear."""
+    about: dict[str, str] = field(default_factory=dict[str, str])
+    """What the file says of itself: description, author, date, url…"""
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,16 @@ def prepare(request: Request, tokens: Tokens) -> Prepared:
     passages = chunk(document, tokens, request.options)
     if not passages:
         raise empty()
-    return Prepared(document.title, tuple(passages), document.pages, dict(document.removed))
+    introduced = introduction(document.title, document.about, tokens, request.options.window)
+    first = replace(passages[0], windows=(*passages[0].windows, *introduced))
+    return Prepared(
+        document.title,
+        (first, *passages[1:]),
+        document.pages,
+        dict(document.removed),
+        language_of(document),
+        dict(document.about),
+    )
 
 
 def single_threaded() -> None:

@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from common.deadline import Deadline
 from common.pool_client import PoolClient
-from ingestion.chunk import windows_again
 from ingestion.embed import BatchSize, embed_windows
 from ingestion.ingest import fingerprint_of, in_space, options_of
 from ingestion.tokens import Tokens, tokenizer_file
 from ingestion.tunables import EmbeddingTunables, IngestionTunables
+from ingestion.windows import introduction, windows_again
 from vector_store.catalog import Catalog
 from vector_store.engine import ChunkStore
 from vector_store.errors import ConflictError, IncompleteError, NotFoundError
@@ -113,7 +113,13 @@ class Reindexer:
             return False
         building = self.tunables.model_copy(update={"embedding": target})
         options = options_of(attached, building)
-        windows = [windows_again(c.title, c.headings, c.text, tokens, options) for c in chunks]
+        windows = [
+            (
+                *windows_again(c.title, c.headings, c.text, tokens, options.window, context=options.context),
+                *introduction(c.title, c.metadata.get("document", {}), tokens, options.window),
+            )
+            for c in chunks
+        ]
         vectors = await embed_windows(self.pool, windows, target, self.batch_size)
         # Only what was up to date stays so; a file made by other rules than today's is to be made anew when attached.
         current = attached.fingerprint == fingerprint_of(file, options_of(attached, serving), serving)

@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from fastapi import FastAPI
 
@@ -19,6 +17,7 @@ from ingestion.sandbox import Sandbox
 from ingestion.settings import IngestionSettings
 from ingestion.sources.schedule import Schedule
 from ingestion.sources.sync import Syncer
+from ingestion.sources.workspace import workspace
 from ingestion.tunables import IngestionTunables
 from ingestion.worker import QueueWorker
 from vector_store.catalog import Catalog
@@ -44,8 +43,9 @@ def held_by(settings: IngestionSettings, live: LiveConfig[IngestionTunables]) ->
             catalog = Catalog(pool)
             ingestor = Ingestor(live, catalog, PostgresChunkStore(pool), objects, client, sandbox)
             worker = QueueWorker(queue_app(ingestor), live, settings)
-            cache = settings.cache_dir or Path(stack.enter_context(TemporaryDirectory(prefix="fairlead-cache-")))
-            app.state.schedule = Schedule(live, Syncer(catalog, objects, pool, cache), SourceStates(pool))
+            work = stack.enter_context(workspace(settings.cache_dir))
+            syncer = Syncer(catalog, objects, pool, settings.cache_dir or work / "cache", work)
+            app.state.schedule = Schedule(live, syncer, SourceStates(pool))
             _watch_health(app, pool, client, worker)
             # In the background: the first file waits for the parsers, readiness does not.
             stack.push_async_callback(_ended, asyncio.create_task(sandbox.warm_up(), name="sandbox"))

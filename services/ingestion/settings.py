@@ -21,7 +21,7 @@ class IngestionSettings(ServiceSettings):
     )
 
     cache_dir: Path | None = Field(
-        default=None, description="Where fetched git repositories are kept between looks; none: until the worker ends."
+        default=None, description="Where fetched repositories are kept between looks; none: until the worker ends."
     )
 
     def objects(self) -> str:

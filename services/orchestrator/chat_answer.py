@@ -83,7 +83,7 @@ def _citation(citation: Citation) -> dict[str, Any]:
         "file_id": passage.file_id,
         "filename": passage.filename,
         "title": passage.title,
-        "page": passage.page,
+        "page": passage.page_of(citation.quote),
         "quote": citation.quote,
         "score": passage.score,
         "chunk_id": passage.chunk_id,

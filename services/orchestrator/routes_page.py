@@ -1,4 +1,4 @@
-"""The chat page at `/` and its files under `/web/`: open to everyone, since the page itself asks for the key."""
+"""The pages (chat at `/`, `/documents`) and their files under `/web/`: open to everyone, for they ask for the key."""
 
 from pathlib import Path
 
@@ -35,8 +35,14 @@ _files = StaticFiles(directory=WEB_DIR)
 
 @router.api_route("/", methods=["GET", "HEAD"])
 async def page(request: Request) -> Response:
-    """The page."""
+    """The chat page."""
     return await _file("index.html", request)
+
+
+@router.api_route("/documents", methods=["GET", "HEAD"])
+async def documents_page(request: Request) -> Response:
+    """Sources and files with their state, what was read of each, and a search that explains itself."""
+    return await _file("documents.html", request)
 
 
 @router.api_route("/web/{path:path}", methods=["GET", "HEAD"])

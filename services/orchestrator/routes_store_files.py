@@ -101,7 +101,7 @@ async def get_store_file_content(
     chunks = await held.chunks.read(scope, vector_store_id, file_id)
     return {
         "object": "vector_store.file_content.page",
-        "data": [{"type": "text", "text": chunk.text} for chunk in chunks],
+        "data": [shapes.content(chunk) for chunk in chunks],
         "has_more": False,
         "next_page": None,
     }

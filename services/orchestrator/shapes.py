@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from vector_store.models import File, FileBatch, FileCounts, Hit, LegScore, Page, Store, StoreFile
+from vector_store.models import File, FileBatch, FileCounts, Hit, LegScore, Page, Store, StoredChunk, StoreFile
 
 T = TypeVar("T")
 
@@ -72,7 +72,34 @@ def store_file(found: StoreFile) -> dict[str, Any]:
         "last_error": None if error is None else {"code": error.code, "message": error.message},
         "chunking_strategy": _chunking(found.chunking_strategy),
         "attributes": dict(found.attributes),
-        "fairlead": {"filename": found.filename, "chunks": found.chunk_count},
+        "fairlead": {
+            "filename": found.filename,
+            "chunks": found.chunk_count,
+            "bytes": found.bytes,
+            "title": found.title,
+            # Its kind only: the name may hold a path of the machine that reads it.
+            "source": found.source.partition(":")[0] if found.source else None,
+            "source_path": found.source_path,
+            "document": dict(found.document) or None,
+        },
+    }
+
+
+def content(chunk: StoredChunk) -> dict[str, Any]:
+    """A passage of a `vector_store.file_content.page`, with what is known of it as Fairlead's own."""
+    return {
+        "type": "text",
+        "text": chunk.text,
+        "fairlead": {
+            "chunk_id": chunk.id,
+            "position": chunk.position,
+            "title": chunk.title or None,
+            "headings": list(chunk.headings),
+            "page": chunk.page,
+            "page_end": chunk.page_end,
+            "tokens": chunk.tokens,
+            "metadata": {name: value for name, value in chunk.metadata.items() if name not in {"document", "words"}},
+        },
     }
 
 
@@ -117,6 +144,7 @@ def _hit(hit: Hit, explain: bool) -> dict[str, Any]:
             "title": chunk.title or None,
             "headings": list(chunk.headings),
             "page": chunk.page,
+            "position": chunk.position,
             "keyword": _leg(hit.keyword),
             "vector": _leg(hit.vector),
             **why,

@@ -225,6 +225,18 @@ class OrchestratorTunables(Tunables):
         description="Earlier messages that go to the model with the question, the newest first, whole ones only.",
         json_schema_extra=_change("reevaluate", "characters"),
     )
+    expand: Literal["none", "section"] = Field(
+        default="none",
+        description="section: the prompt shows each passage with what stands around it under the same headings.",
+        json_schema_extra=_change("reevaluate"),
+    )
+    expand_chars: int = Field(
+        default=3_000,
+        ge=200,
+        le=100_000,
+        description="Longest passage in the prompt once its section is shown with it.",
+        json_schema_extra=_change("reevaluate", "characters"),
+    )
     max_passages_chars: int = Field(
         default=16_000,
         ge=500,

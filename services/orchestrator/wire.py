@@ -64,16 +64,32 @@ class StaticChunking(Body):
     chunk_overlap_tokens: int = Field(ge=0, le=2048)
 
 
-class ChunkingStrategy(Body):
-    """`auto`, or `static` with its sizes."""
+class SentenceChunking(Body):
+    """Passages of a few sentences, each beginning with the last ones of the passage before it."""
 
-    type: Literal["auto", "static"]
+    max_sentences: int = Field(default=3, ge=1, le=20)
+    overlap_sentences: int = Field(default=0, ge=0, le=10)
+
+
+class ChunkingStrategy(Body):
+    """`auto`, `static` with its sizes, or Fairlead's own `sentence`."""
+
+    type: Literal["auto", "static", "sentence"]
     static: StaticChunking | None = None
+    sentence: SentenceChunking | None = None
 
     def stored(self, param: str) -> Mapping[str, Any] | None:
         """What the catalog keeps; None for `auto`."""
+        for name in ("static", "sentence"):
+            if name != self.type and getattr(self, name) is not None:
+                raise invalid(f"`{name}` has no meaning with the type '{self.type}'.", f"{param}.{name}")
         if self.type == "auto":
             return None
+        if self.type == "sentence":
+            sentence = self.sentence or SentenceChunking()
+            if sentence.overlap_sentences >= sentence.max_sentences:
+                raise invalid("The overlap is less than max_sentences.", f"{param}.sentence.overlap_sentences")
+            return {"type": "sentence", "sentence": sentence.model_dump()}
         if self.static is None:
             raise invalid("Static chunking needs its sizes in `static`.", f"{param}.static")
         if self.static.chunk_overlap_tokens * 2 > self.static.max_chunk_size_tokens:

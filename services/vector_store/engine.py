@@ -49,8 +49,10 @@ class ChunkStore(Protocol):
         """The best passages first. Raises NotFoundError for an unknown store, InvalidError for a bad filter."""
         ...
 
-    async def read(self, scope: Scope, store_id: str, file_id: str) -> list[StoredChunk]:
-        """A file's chunks in the order of the text."""
+    async def read(
+        self, scope: Scope, store_id: str, file_id: str, *, first: int = 0, last: int | None = None
+    ) -> list[StoredChunk]:
+        """A file's chunks in the order of the text; of a long one those at the positions `first` to `last` only."""
         ...
 
     async def count(self, scope: Scope, store_id: str) -> Counts:

@@ -146,6 +146,14 @@ class StoreFile:
     """What the index holds of it: the hash that `ChunkStore.write` was given; None if nothing."""
     created_at: int
     batch_id: str | None = None
+    bytes: int = 0
+    """Size of the file itself."""
+    source: str | None = None
+    """Name of the configured source it came from; None for an upload."""
+    source_path: str | None = None
+    title: str | None = None
+    document: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What its reading found out about it as a whole; empty before it is indexed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +183,8 @@ class Chunk:
     """A passage to be indexed.
 
     `vectors` has one row for each window of the model's length in the text (float32, windows × dimension): a passage
-    scores by its best window. No rows: the passage is found by its words only.
+    scores by its best window. No rows: the passage is found by its words only. `metadata["words"]`, if there is such,
+    are words that it is found by beside its own; `metadata["document"]` of a file's first passage is about the file.
     """
 
     text: str

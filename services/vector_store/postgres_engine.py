@@ -28,11 +28,12 @@ SELECT c.no, f.id AS file_id, c.position, c.text, c.title, c.headings, c.page, c
 FROM stores AS s
 JOIN store_files AS sf ON sf.store_no = s.no
 JOIN files AS f ON f.no = sf.file_no
-LEFT JOIN chunks AS c ON c.store_file_no = sf.no
+LEFT JOIN chunks AS c ON c.store_file_no = sf.no AND c.position BETWEEN %(first)s AND %(last)s
 WHERE s.tenant = %(tenant)s AND s.id = %(store_id)s AND f.id = %(file_id)s
   AND (NOT sf.restricted OR %(groups)s::text[] IS NULL OR sf.groups && %(groups)s::text[])
 ORDER BY c.position
 """
+LAST_POSITION = 2**31 - 1
 
 
 class PostgresChunkStore:
@@ -63,9 +64,12 @@ class PostgresChunkStore:
         async with tenant_transaction(self._pool, scope.tenant, scope.groups or ()) as conn:
             return await search(conn, scope, request)
 
-    async def read(self, scope: Scope, store_id: str, file_id: str) -> list[StoredChunk]:
+    async def read(
+        self, scope: Scope, store_id: str, file_id: str, *, first: int = 0, last: int | None = None
+    ) -> list[StoredChunk]:
         groups = None if scope.groups is None else list(scope.groups)
         params = {"tenant": scope.tenant, "store_id": store_id, "file_id": file_id, "groups": groups}
+        params |= {"first": first, "last": LAST_POSITION if last is None else last}
         async with tenant_transaction(self._pool, scope.tenant, scope.groups or ()) as conn:
             rows = await fetch_all(conn, _READ, params)
         if not rows:

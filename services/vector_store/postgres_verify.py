@@ -7,6 +7,7 @@ from psycopg import AsyncConnection
 from vector_store.halfvec import BYTES_PER_NUMBER
 from vector_store.models import Counts, Discrepancy
 from vector_store.tables import Row, fetch_all, fetch_one
+from vector_store.words import terms_of
 
 _NO_VECTORS = "SELECT NULL::bigint AS chunk_no, NULL::bigint AS store_file_no, NULL::text AS tenant WHERE false"
 
@@ -53,7 +54,7 @@ SELECT 'chunks without their words', 0,
 UNION ALL
 SELECT 'chunks whose words are not those of their text', 0,
        (SELECT count(*) FROM w JOIN chunks AS c ON c.no = w.chunk_no
-        WHERE w.terms <> passage_terms(w.language::regconfig, c.title, c.headings, c.text)
+        WHERE w.terms <> {terms}
            OR w.length <> length_of(w.terms))
 UNION ALL
 SELECT 'words without their chunk', 0,
@@ -97,8 +98,8 @@ LEFT JOIN (SELECT store_file_no, count(*) AS n FROM chunks WHERE store_no = %(st
     ON c.store_file_no = f.no
 LEFT JOIN (SELECT store_file_no, count(*) AS n FROM ({vectors}) AS v GROUP BY 1)
     AS v ON v.store_file_no = f.no
-LEFT JOIN (SELECT w.store_file_no, count(*) AS n, bool_and(w.terms = passage_terms(
-               w.language::regconfig, c.title, c.headings, c.text) AND w.length = length_of(w.terms)) AS agree
+LEFT JOIN (SELECT w.store_file_no, count(*) AS n,
+                  bool_and(w.terms = {terms} AND w.length = length_of(w.terms)) AS agree
            FROM chunk_terms AS w LEFT JOIN chunks AS c ON c.no = w.chunk_no WHERE w.store_no = %(store)s GROUP BY 1)
     AS w ON w.store_file_no = f.no
 WHERE f.store_no = %(store)s AND f.status <> 'in_progress'
@@ -124,7 +125,8 @@ async def verify_store(
     shadow_no = shadow["space_no"] if shadow else None
     others = [space["no"] for space in spaces if space["no"] not in (space_no, shadow_no)]
     strays = " UNION ALL ".join(_vectors(no) for no in others) or _NO_VECTORS
-    query = _VERIFY.format(vectors=_vectors(space_no), strays=strays, shadow=_vectors(shadow_no))
+    tables = {"vectors": _vectors(space_no), "shadow": _vectors(shadow_no)}
+    query = _VERIFY.format(**tables, strays=strays, terms=terms_of("w.language"))
     rows = await fetch_all(conn, query, {"store": store_no, "bytes_per_number": BYTES_PER_NUMBER})
     return [
         Discrepancy(store_id, row["what"], int(row["expected"]), int(row["found"]), _advice(row["what"]))
@@ -135,7 +137,8 @@ async def verify_store(
 
 async def broken_files(conn: AsyncConnection[Any], store_no: int, space_no: int | None) -> list[Row]:
     """The files (no, id) whose chunks, words and vectors are not what is noted of them or do not belong together."""
-    return await fetch_all(conn, _BROKEN.format(vectors=_vectors(space_no)), {"store": store_no})
+    query = _BROKEN.format(vectors=_vectors(space_no), terms=terms_of("w.language"))
+    return await fetch_all(conn, query, {"store": store_no})
 
 
 def _advice(what: str) -> str:

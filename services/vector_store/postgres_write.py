@@ -11,6 +11,7 @@ from vector_store.fields import storable
 from vector_store.halfvec import BYTES_PER_NUMBER, HalfVector, adapt, to_halfvec, unit_vectors
 from vector_store.models import Chunk, EmbeddingSpace, Scope
 from vector_store.tables import Row, fetch_one
+from vector_store.words import further_words, terms_of
 
 # Rows sent in one statement: bounds the memory of a very long file on both sides.
 BATCH_ROWS = 500
@@ -32,13 +33,13 @@ FROM jsonb_to_recordset(%(chunks)s::jsonb) AS c (position integer, text text, ti
      page integer, page_end integer, tokens integer, metadata jsonb)
 RETURNING position, no
 """
-_INSERT_TERMS = """
+_INSERT_TERMS = f"""
 INSERT INTO chunk_terms (chunk_no, tenant, store_no, store_file_no, language, length, terms)
 SELECT c.no, c.tenant, c.store_no, c.store_file_no, %(language)s, length_of(t.terms), t.terms
 FROM chunks AS c
-CROSS JOIN LATERAL passage_terms(%(language)s::regconfig, c.title, c.headings, c.text) AS t (terms)
+CROSS JOIN LATERAL (SELECT {terms_of("%(language)s")}) AS t (terms)
 WHERE c.store_file_no = %(store_file_no)s
-"""
+"""  # noqa: S608
 
 
 class ChunkWriter:
@@ -70,7 +71,8 @@ class ChunkWriter:
         await insert_vectors(self._conn, space_no, rows)
         await self._delete("chunk_terms", target)
         try:
-            await self._conn.execute(_INSERT_TERMS, {"language": language, "store_file_no": target["store_file_no"]})
+            terms = {"language": language, "store_file_no": target["store_file_no"]}
+            await self._conn.execute(_INSERT_TERMS.encode(), terms)
         except errors.ProgramLimitExceeded as error:
             raise InvalidError("chunks: a chunk has more words than can be indexed.", "chunks") from error
         text_bytes = sum(len(storable(chunk.text).encode()) for chunk in chunks)
@@ -181,6 +183,7 @@ async def insert_vectors(
 
 
 def _chunk_row(position: int, chunk: Chunk) -> dict[str, Any]:
+    words = further_words(chunk.title, chunk.headings, chunk.text, chunk.metadata.get("words", ""))
     return {
         "position": position,
         "text": storable(chunk.text),
@@ -189,7 +192,7 @@ def _chunk_row(position: int, chunk: Chunk) -> dict[str, Any]:
         "page": chunk.page,
         "page_end": chunk.page_end,
         "tokens": chunk.tokens,
-        "metadata": _storable_json(dict(chunk.metadata)),
+        "metadata": _storable_json({**chunk.metadata, **({"words": words} if words else {})}),
     }
 
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from psycopg import AsyncConnection
 
 from vector_store.errors import ConflictError
 from vector_store.jobs import INGEST_FILE, enqueue
@@ -67,8 +70,9 @@ class Retries(TenantTables):
 
     async def retry(self, scope: Scope, store_id: str, file_id: str) -> None:
         """Puts one failed file back; raises ConflictError when it has not failed. Ask first whether it is visible."""
-        if not await self._put_back(scope, store_id, [file_id]):
-            raise ConflictError(f"File '{file_id}' has not failed, so there is nothing to retry.")
+        async with self._audited(scope, "store_file.retry", store_id=store_id, file_id=file_id) as conn:
+            if not await _put_back(conn, scope, store_id, [file_id]):
+                raise ConflictError(f"File '{file_id}' has not failed, so there is nothing to retry.")
 
     async def retry_all(self, scope: Scope, files: Sequence[FailedFile]) -> int:
         """Puts these files back, those that are still failed; returns how many."""
@@ -78,14 +82,16 @@ class Retries(TenantTables):
             by_store.setdefault(file.store_id, []).append(file.file_id)
         for store_id, file_ids in by_store.items():
             for start in range(0, len(file_ids), STEP):
-                count += await self._put_back(scope, store_id, file_ids[start : start + STEP])
+                step = file_ids[start : start + STEP]
+                details = {"files": len(step)}
+                async with self._audited(scope, "store_file.retry", store_id=store_id, details=details) as conn:
+                    count += await _put_back(conn, scope, store_id, step)
         return count
 
-    async def _put_back(self, scope: Scope, store_id: str, file_ids: Sequence[str]) -> int:
-        params = {"tenant": scope.tenant, "store_id": store_id, "file_ids": list(file_ids)}
-        async with self._transaction(scope) as conn:
-            rows = await fetch_all(conn, _RETRY, params)
-            for row in rows:
-                args = {"tenant": scope.tenant, "store_id": store_id, "file_id": row["file_id"]}
-                await enqueue(conn, INGEST_FILE, args, lock=f"{INGEST_FILE}/{store_id}/{row['file_id']}")
-        return len(rows)
+
+async def _put_back(conn: AsyncConnection[Any], scope: Scope, store_id: str, file_ids: Sequence[str]) -> int:
+    rows = await fetch_all(conn, _RETRY, {"tenant": scope.tenant, "store_id": store_id, "file_ids": list(file_ids)})
+    for row in rows:
+        args = {"tenant": scope.tenant, "store_id": store_id, "file_id": row["file_id"]}
+        await enqueue(conn, INGEST_FILE, args, lock=f"{INGEST_FILE}/{store_id}/{row['file_id']}")
+    return len(rows)

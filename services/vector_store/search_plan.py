@@ -13,6 +13,7 @@ from vector_store.filters import filter_sql, parse_filter
 from vector_store.models import EmbeddingSpace, Scope, SearchRequest
 from vector_store.phrases import phrases_of
 from vector_store.tables import Row, fetch_one
+from vector_store.words import lookup_text
 
 # Okapi BM25's usual parameters (Robertson, Zaragoza 2009; the defaults of Lucene).
 BM25_K1 = 1.2
@@ -98,7 +99,7 @@ async def plan_search(conn: AsyncConnection[Any], scope: Scope, request: SearchR
         {
             "tenant": scope.tenant,
             "store_ids": list(request.store_ids),
-            "text": storable(request.text[:MAX_QUERY_CHARACTERS]),
+            "text": storable(lookup_text(request.text[:MAX_QUERY_CHARACTERS])),
             "ef_search": ef_search,
         },
     )
@@ -118,7 +119,7 @@ async def plan_search(conn: AsyncConnection[Any], scope: Scope, request: SearchR
         allowed=await _allowed(conn, scope, request, numbers) if must_choose else None,
         words=tuple(word for word in words if word.chunks)[:MAX_WORDS],
         ceilings=_ceilings(words, facts["languages"] or {}),
-        phrases=phrases_of(storable(request.text[:MAX_QUERY_CHARACTERS])),
+        phrases=tuple(map(lookup_text, phrases_of(storable(request.text[:MAX_QUERY_CHARACTERS])))),
         k_fixed=BM25_K1 * (1 - BM25_B),
         k_per_word=BM25_K1 * BM25_B / average,
         snapshot=facts["revisions"] or "",

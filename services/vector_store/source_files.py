@@ -2,8 +2,22 @@
 
 from dataclasses import dataclass
 
+from vector_store.fields import MAX_PAIRS, MAX_VALUE_LENGTH
 from vector_store.models import Scope
 from vector_store.tables import TenantTables, fetch_all
+
+_LABEL = """
+UPDATE store_files AS sf
+SET attributes = sf.attributes || said.what
+FROM files AS f, stores AS s,
+     LATERAL (SELECT jsonb_build_object('source', %(label)s::text, 'source_path',
+                                        left(f.source_path, %(length)s)) AS what) AS said
+WHERE f.no = sf.file_no AND s.no = sf.store_no AND s.tenant = %(tenant)s AND s.id = %(store_id)s
+  AND f.tenant = %(tenant)s AND f.source = %(source)s AND NOT sf.attributes @> said.what
+  AND (sf.attributes ?& ARRAY['source', 'source_path']
+       OR (SELECT count(*) FROM jsonb_object_keys(sf.attributes)) <= %(room)s)
+RETURNING sf.no
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +49,22 @@ class SourceFiles(TenantTables):
             await conn.execute(
                 "UPDATE files SET source_version = %s WHERE tenant = %s AND id = %s", (version, scope.tenant, file_id)
             )
+
+    async def label_source_files(self, scope: Scope, store_id: str, source: str, label: str) -> int:
+        """Has all files of the source say in their attributes where they are from; returns how many did not.
+
+        Those whose attributes are full, by their owner's doing, stay as they are.
+        """
+        params = {
+            "tenant": scope.tenant,
+            "store_id": store_id,
+            "source": source,
+            "label": label[:MAX_VALUE_LENGTH],
+            "room": MAX_PAIRS - 2,
+            "length": MAX_VALUE_LENGTH,
+        }
+        async with self._transaction(scope) as conn:
+            return len(await fetch_all(conn, _LABEL, params))
 
     async def source_names(self, scope: Scope, prefix: str) -> list[str]:
         """The sources that the tenant has files of, those whose names begin with `prefix`."""

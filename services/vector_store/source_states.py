@@ -40,7 +40,9 @@ FROM sources WHERE tenant = %(tenant)s ORDER BY name
 _DOCUMENTS = """
 SELECT f.source, sf.status,
        CASE WHEN sf.status = 'failed' THEN coalesce(sf.error_reason, sf.error_code, 'unknown') END AS reason,
-       count(*) AS files, count(*) FILTER (WHERE sf.indexed_at > now() - make_interval(secs => %(pace_s)s)) AS recent
+       count(*) AS files, count(*) FILTER (WHERE sf.indexed_at > now() - make_interval(secs => %(pace_s)s)) AS recent,
+       extract(epoch FROM now() - min(sf.indexed_at) FILTER (
+           WHERE sf.indexed_at > now() - make_interval(secs => %(pace_s)s)))::float8 AS recent_s
 FROM files AS f JOIN store_files AS sf ON sf.file_no = f.no
 WHERE f.tenant = %(tenant)s AND f.source = ANY(%(names)s)
 GROUP BY f.source, sf.status, reason
@@ -78,12 +80,13 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The documents of a source in the index, and how many of them were indexed within the last `PACE_S`."""
+    """The documents of a source in the index; `recent` of them were indexed in the last `recent_s` seconds."""
 
     waiting: int = 0
     completed: int = 0
     failed: int = 0
     recent: int = 0
+    recent_s: float = 0.0
     failures: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
@@ -157,10 +160,9 @@ def _eta_s(state: SourceState, held: Documents, todo: int) -> int | None:
     """0 when nothing is left to do, None while nothing is known of the pace."""
     if not todo:
         return 0
-    elapsed = max(1.0, time.time() - (state.started_at or 0.0))
-    pace = held.recent / min(PACE_S, elapsed)
+    pace = held.recent / max(1.0, held.recent_s)
     if not pace and state.state == "running":
-        pace = state.done / elapsed
+        pace = state.done / max(1.0, time.time() - (state.started_at or 0.0))
     return round(todo / pace) if pace else None
 
 
@@ -168,7 +170,8 @@ def _documents(rows: Sequence[Row]) -> Documents:
     counted = {status: sum(row["files"] for row in rows if row["status"] == status) for status in _STATUSES}
     failures = {row["reason"]: row["files"] for row in rows if row["reason"]}
     recent = sum(row["recent"] for row in rows)
-    return Documents(counted["in_progress"], counted["completed"], counted["failed"], recent, failures)
+    recent_s = max((row["recent_s"] or 0.0 for row in rows), default=0.0)
+    return Documents(counted["in_progress"], counted["completed"], counted["failed"], recent, recent_s, failures)
 
 
 _STATUSES = ("in_progress", "completed", "failed")

@@ -31,11 +31,13 @@ _VISIBLE = "(sf.groups = '{}' OR %(groups)s::text[] IS NULL OR sf.groups && %(gr
 _SELECT = f"""
 SELECT sf.no, s.id AS store_id, f.id AS file_id, f.filename, sf.status, sf.error_code, sf.error_message, sf.attributes,
        sf.chunking_strategy, sf.groups, sf.usage_bytes, sf.chunk_count, sf.fingerprint,
-       extract(epoch FROM sf.created_at)::bigint AS created_at, b.id AS batch_id
+       extract(epoch FROM sf.created_at)::bigint AS created_at, b.id AS batch_id, f.bytes, f.source, f.source_path,
+       c.title, c.metadata -> 'document' AS document
 FROM store_files AS sf
 JOIN stores AS s ON s.no = sf.store_no
 JOIN files AS f ON f.no = sf.file_no
 LEFT JOIN file_batches AS b ON b.no = sf.batch_no
+LEFT JOIN chunks AS c ON c.store_file_no = sf.no AND c.position = 0
 WHERE s.tenant = %(tenant)s AND s.id = %(store_id)s AND {_VISIBLE}
 """  # noqa: S608
 
@@ -290,4 +292,9 @@ def _read(row: Row) -> StoreFile:
         fingerprint=row["fingerprint"],
         created_at=row["created_at"],
         batch_id=row["batch_id"],
+        bytes=row["bytes"],
+        source=row["source"],
+        source_path=row["source_path"],
+        title=row["title"] or None,
+        document=row["document"] or {},
     )

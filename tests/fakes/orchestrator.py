@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from common.document_kinds import KINDS
 from fakes import passages
 from orchestrator import routes_page
 
@@ -83,6 +84,10 @@ class StoredFile:
     status: str = "completed"
     reason: str | None = None
     bytes: int = 1000
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What its reading found out."""
+    chunks: list[dict[str, Any]] = field(default_factory=list)
+    """What it consists of, as the content path gives it."""
 
 
 @dataclass
@@ -110,6 +115,12 @@ class FakeOrchestrator:
     """Every address asked for, with its query."""
     upload_gate: Gate | None = None
     reading_gate: Gate | None = None
+    sources: list[dict[str, Any]] | None = None
+    """What `/v1/sources` lists; None is an API that has no such path."""
+    has_retry: bool = True
+    hits: list[dict[str, Any]] | None = None
+    """What a search finds, and with `search_facts` what it says of itself; None is one passage without a text."""
+    search_facts: dict[str, Any] = field(default_factory=dict)
     read: Callable[[StoredFile], None] = lambda file: setattr(file, "status", "completed")
     """What reading does to a file once `reading_gate` is open."""
     disconnected: asyncio.Event = field(default_factory=asyncio.Event)
@@ -160,7 +171,8 @@ def _routes(fake: FakeOrchestrator) -> APIRouter:
 
     @routes.get("/ui-config")
     async def ui_config() -> dict[str, Any]:
-        return {"trace_url": fake.trace_url, "max_upload_bytes": fake.max_upload_bytes}
+        kinds = [{"label": kind.label, "suffixes": list(kind.suffixes)} for kind in KINDS]
+        return {"trace_url": fake.trace_url, "max_upload_bytes": fake.max_upload_bytes, "document_kinds": kinds}
 
     @routes.post("/v1/chat/completions")
     async def chat(request: Request) -> Response:
@@ -190,8 +202,10 @@ def _routes(fake: FakeOrchestrator) -> APIRouter:
         return fake.store(store_id)
 
     @routes.get("/v1/vector_stores/{store_id}/files")
-    async def store_files(store_id: str, limit: int = 20, after: str | None = None) -> dict[str, Any]:
-        found = list(fake.stores[store_id].values())[::-1]
+    async def store_files(
+        store_id: str, limit: int = 20, after: str | None = None, filter: str | None = None
+    ) -> dict[str, Any]:
+        found = [file for file in fake.stores[store_id].values() if filter in {None, file.status}][::-1]
         start = next((i + 1 for i, file in enumerate(found) if file.id == after), 0)
         page = found[start : start + limit]
         return {
@@ -202,7 +216,8 @@ def _routes(fake: FakeOrchestrator) -> APIRouter:
 
     @routes.post("/v1/vector_stores/{store_id}/files")
     async def attach(store_id: str, request: Request) -> dict[str, Any]:
-        file = fake.uploaded[(await request.json())["file_id"]]
+        file_id = (await request.json())["file_id"]
+        file = fake.uploaded.get(file_id) or fake.stores[store_id][file_id]
         file.status = "in_progress"
         fake.stores[store_id][file.id] = file
         return _attached(file, store_id)
@@ -224,7 +239,27 @@ def _routes(fake: FakeOrchestrator) -> APIRouter:
     @routes.post("/v1/vector_stores/{store_id}/search")
     async def search(store_id: str, request: Request) -> dict[str, Any]:
         score = fake.scores.get((await request.json())["query"], 0.9)
-        return {"object": "vector_store.search_results.page", "data": [{"score": score, "content": []}]}
+        data = [{"score": score, "content": []}] if fake.hits is None else fake.hits
+        return {"object": "vector_store.search_results.page", "data": data, "fairlead": fake.search_facts}
+
+    @routes.get("/v1/sources")
+    async def sources() -> Response:
+        if fake.sources is None:
+            return Failure("", 404, "There is no such path.").response()
+        return JSONResponse({"object": "list", "data": fake.sources})
+
+    @routes.get("/v1/vector_stores/{store_id}/files/{file_id}/content")
+    async def content(store_id: str, file_id: str) -> dict[str, Any]:
+        data = [{"type": "text"} | chunk for chunk in fake.stores[store_id][file_id].chunks]
+        return {"object": "vector_store.file_content.page", "data": data, "has_more": False}
+
+    @routes.post("/v1/vector_stores/{store_id}/files/{file_id}/retry")
+    async def retry(store_id: str, file_id: str) -> Response:
+        if not fake.has_retry:
+            return Failure("", 404, "There is no such path.").response()
+        file = fake.stores[store_id][file_id]
+        file.status, file.reason = "in_progress", None
+        return JSONResponse(_attached(file, store_id))
 
     @routes.post("/v1/files")
     async def upload(request: Request) -> dict[str, Any]:
@@ -270,7 +305,7 @@ async def _stream(fake: FakeOrchestrator, answer: Answer) -> AsyncIterator[bytes
 
 def _attached(file: StoredFile, store_id: str) -> dict[str, Any]:
     error = {"code": "invalid_file", "message": file.reason} if file.reason else None
-    own = {"filename": file.name, "chunks": 3}
+    own = {"filename": file.name, "chunks": len(file.chunks) or 3, "bytes": file.bytes, "document": file.facts}
     record = {"object": "vector_store.file", "vector_store_id": store_id, "last_error": error, "created_at": 1}
     return record | {"id": file.id, "status": file.status, "usage_bytes": file.bytes, "fairlead": own}
 

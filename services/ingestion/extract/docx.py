@@ -1,9 +1,7 @@
 """Word documents (.docx) → blocks: headings by style, lists, tables, and the pages of their last rendering."""
 
 import re
-import zipfile
 from collections.abc import Iterator
-from io import BytesIO
 from typing import Any
 
 import docx
@@ -11,13 +9,9 @@ from docx.document import Document as WordDocument
 from docx.opc.exceptions import PackageNotFoundError
 from docx.oxml.exceptions import InvalidXmlError
 from docx.oxml.ns import qn
-from lxml import etree
 
 from ingestion.document import Block, Document, assemble
-from ingestion.failures import corrupt, too_large
-
-# The XML that holds the text; pictures are not unpacked, so they do not count.
-LARGEST_XML = 256 * 1024 * 1024
+from ingestion.extract import archive, properties
 
 _PARAGRAPH, _TABLE, _ROW, _CELL = qn("w:p"), qn("w:tbl"), qn("w:tr"), qn("w:tc")
 _RUN_TEXT, _TAB, _BREAK, _CARRIAGE = qn("w:t"), qn("w:tab"), qn("w:br"), qn("w:cr")
@@ -32,32 +26,14 @@ _LEFT_OUT = frozenset({qn("w:del"), qn("w:moveFrom"), qn("w:pPr"), qn("w:rPr")})
 
 def extract(data: bytes) -> Document:
     """The document in a Word file; raises FileFailure when it is damaged or would unpack to too much."""
-    _check_size(data)
-    try:
-        word = docx.Document(BytesIO(data))
+    with archive.read_by_library(data, "a Word document", PackageNotFoundError, InvalidXmlError) as file:
+        word = docx.Document(file)
         body: Any = word.element.body  # pyright: ignore[reportAttributeAccessIssue]
-    except (PackageNotFoundError, InvalidXmlError, KeyError, ValueError, AttributeError, zipfile.BadZipFile, OSError):
-        raise corrupt("a Word document") from None
-    except etree.LxmlError:
-        raise corrupt("a Word document") from None
-    reader = _Reader(word)
-    blocks = list(reader.blocks(body))
-    title = (word.core_properties.title or "").strip()
-    pages = reader.page if reader.has_pages else None
-    return assemble(blocks, title=title or reader.title, pages=pages)
-
-
-def _check_size(data: bytes) -> None:
-    """Refuse what unpacks to far more than a document holds, before anything is unpacked."""
-    try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            unpacked = sum(
-                entry.file_size for entry in archive.infolist() if entry.filename.endswith((".xml", ".rels"))
-            )
-    except (zipfile.BadZipFile, OSError, ValueError):
-        raise corrupt("a Word document") from None
-    if unpacked > LARGEST_XML:
-        raise too_large("The unpacked document", LARGEST_XML)
+        reader = _Reader(word)
+        blocks = list(reader.blocks(body))
+        title = (word.core_properties.title or "").strip()
+        about = properties.of(word.core_properties)
+    return assemble(blocks, title=title or reader.title, pages=reader.page if reader.has_pages else None, about=about)
 
 
 class _Reader:
@@ -76,7 +52,7 @@ class _Reader:
                 yield from self._paragraph(element)
             elif element.tag == _TABLE:
                 page = self._here()
-                yield Block("table", "\n".join(self._rows(element)), 0, page)
+                yield Block("table", "\n".join(self._rows(element)), 0, page, header=1)
             elif element.tag in _WRAPPERS:
                 yield from self.blocks(element)
 

@@ -9,6 +9,7 @@ from lxml.html import HtmlElement
 from ingestion.document import Block, BlockKind, Document, assemble
 from ingestion.extract.encoding import decode
 from ingestion.extract.html_content import SKIPPED_TAGS, main_content
+from ingestion.extract.html_head import head_facts
 from ingestion.extract.html_table import is_layout, table_rows
 from ingestion.failures import corrupt
 
@@ -36,10 +37,18 @@ def extract(data: bytes) -> Document:
     """The document in an HTML file; raises FileFailure when no markup can be found in it."""
     root = parse(decode(data))
     page_title = root.findtext(".//title") or ""
+    about = head_facts(root)
     walker = _Walker()
     walker.walk(main_content(root))
     heading = next((block.text for block in walker.blocks if block.level == 1), "")
-    return assemble(walker.blocks, title=heading or page_title)
+    return assemble(walker.blocks, title=heading or page_title, about=about)
+
+
+def content(data: bytes) -> list[Block]:
+    """The blocks of a page that is all content, such as a chapter of a book."""
+    walker = _Walker()
+    walker.walk(parse(decode(data)))
+    return walker.blocks
 
 
 def fragment(markup: str) -> list[Block]:
@@ -122,7 +131,9 @@ class _Walker:
             self._emit("code", _preformatted(element))
             return False
         elif tag == "table" and not is_layout(element):
-            self._emit("table", "\n".join(table_rows(element)))
+            lines = table_rows(element)
+            captions = sum(1 for _ in element.iter("caption"))
+            self.blocks.append(Block("table", "\n".join(lines), header=min(captions + 1, len(lines))))
             return False
         elif tag in {"ul", "ol"}:
             self._lists.append(_List(tag == "ol"))

@@ -1,19 +1,22 @@
 """Tells the kind of a file by its content; the name decides only between kinds of text."""
 
 import re
-import zipfile
-from io import BytesIO
 from pathlib import PurePath
-from typing import Literal
 
-from ingestion.failures import FileFailure, Reason, corrupt, empty, encrypted
+from common.document_kinds import BY_SUFFIX, SUFFIXES, Kind, in_words
+from ingestion.extract import archive
+from ingestion.failures import FileFailure, Reason, empty, encrypted
 
-Kind = Literal["text", "markdown", "html", "pdf", "docx"]
+__all__ = ["SUFFIXES", "Kind", "kind_of"]
 
-SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml", ".pdf", ".docx"})
-"""What a folder is searched for."""
-
-_MARKDOWN = frozenset({".md", ".markdown", ".mdown", ".mkd"})
+# The part that makes an archive what it is.
+_MAIN_PARTS: dict[str, Kind] = {
+    "word/document.xml": "docx",
+    "ppt/presentation.xml": "pptx",
+    "xl/workbook.xml": "xlsx",
+    "META-INF/container.xml": "epub",
+}
+_BY_NAME_ONLY: frozenset[Kind] = frozenset({"markdown", "csv", "json", "jsonl", "eml"})
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # An encrypted OOXML document is an OLE container with this stream, named in UTF-16.
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
@@ -52,25 +55,24 @@ def _text_kind(head: bytes, suffix: str) -> Kind:
         raise _unsupported("RTF or PostScript")
     if _HTML_START.match(head.lstrip(b"\xef\xbb\xbf").replace(b"\x00", b"")):
         return "html"
-    if suffix in _MARKDOWN:
-        return "markdown"
-    if suffix in {".html", ".htm", ".xhtml"} and _HTML_TAG.search(head):
-        return "html"
-    return "text"
+    named = BY_SUFFIX.get(suffix)
+    if named in _BY_NAME_ONLY:
+        return named
+    return "html" if named == "html" and _HTML_TAG.search(head) else "text"
 
 
 def _zip_kind(data: bytes) -> Kind:
-    try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            names = set(archive.namelist())
-            flagged = any(entry.flag_bits & 1 for entry in archive.infolist())
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError):
-        raise corrupt("a Word document or other ZIP-based file") from None
-    if flagged:
-        raise encrypted("archive")
-    if "[Content_Types].xml" in names and "word/document.xml" in names:
-        return "docx"
-    raise _unsupported("an archive or an Office format other than .docx")
+    with archive.opened(data, "a ZIP-based document (Office or EPUB)") as opened:
+        names = set(opened.namelist())
+        types = opened.read("[Content_Types].xml")[:65536] if "[Content_Types].xml" in names else b""
+    for part, kind in _MAIN_PARTS.items():
+        if part in names and (types or kind == "epub"):
+            if kind == "docx" and b"ms-word.document.macroEnabled" in types:
+                raise _unsupported("a Word document with macros (.docm): save it as .docx")
+            return kind
+    if "xl/workbook.bin" in names:
+        raise _unsupported("a binary Excel workbook (.xlsb): save it as .xlsx")
+    raise _unsupported("an archive or an Office format of another kind")
 
 
 def _is_binary(head: bytes) -> bool:
@@ -87,5 +89,4 @@ def _is_binary(head: bytes) -> bool:
 
 
 def _unsupported(what: str) -> FileFailure:
-    supported = "text, Markdown, HTML, PDF and Word (.docx)"
-    return FileFailure(Reason.UNSUPPORTED, f"The file is {what}, which is not supported. Supported: {supported}.")
+    return FileFailure(Reason.UNSUPPORTED, f"The file is {what}, which is not supported. Supported: {in_words()}.")

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
 
 import yaml
 from markdown_it import MarkdownIt
@@ -10,6 +12,7 @@ from markdown_it.token import Token
 from ingestion.document import Block, Document, assemble
 from ingestion.extract import html
 from ingestion.extract.encoding import decode
+from ingestion.extract.properties import first, known
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
@@ -18,22 +21,35 @@ _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 def extract(data: bytes) -> Document:
     """The document in a Markdown file; a title in its front matter is its title."""
     text = decode(data).replace("\r\n", "\n").replace("\r", "\n")
-    title = ""
+    said: dict[str, Any] = {}
     front = _FRONT_MATTER.match(text)
     if front:
-        title = _front_title(front[1])
+        said = _front_matter(front[1])
         text = text[front.end() :]
+    title = said.get("title")
+    about = known(
+        description=first(said, "description", "summary"),
+        author=first(said, "author", "authors"),
+        date=first(said, "date", "updated"),
+        url=first(said, "url", "canonical_url"),
+    )
     parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-    return assemble(_blocks(parser.parse(text)), title=title)
+    return assemble(_blocks(parser.parse(text)), title="" if title is None else str(title), about=about)
 
 
-def _front_title(text: str) -> str:
+def _front_matter(text: str) -> dict[str, Any]:
+    """The values in it that are plain, or lists of plain ones."""
     try:
         values = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return ""
-    title = values.get("title") if isinstance(values, dict) else None
-    return str(title) if isinstance(title, str | int | float) else ""
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return {}
+    found: dict[str, Any] = {}
+    for name, value in values.items() if isinstance(values, dict) else ():
+        if isinstance(value, list):
+            value = ", ".join(str(item) for item in value if isinstance(item, str | int | float))
+        if isinstance(value, str | int | float | date):
+            found[str(name).lower()] = value
+    return found
 
 
 def _blocks(tokens: Sequence[Token]) -> Iterator[Block]:
@@ -56,7 +72,7 @@ def _blocks(tokens: Sequence[Token]) -> Iterator[Block]:
         elif kind == "tr_open":
             rows.append([])
         elif kind == "table_close":
-            yield Block("table", "\n".join(" | ".join(row) for row in rows))
+            yield Block("table", "\n".join(" | ".join(row) for row in rows), header=1)
             rows = []
         elif kind in {"fence", "code_block"}:
             yield Block("code", token.content.rstrip("\n"))

@@ -1,5 +1,7 @@
 """PDF → blocks by the text layer: paragraphs rejoined over lines and pages, headings from bookmarks or type size."""
 
+from collections.abc import Mapping
+
 import pypdfium2 as pdfium
 from pypdfium2 import raw
 
@@ -7,6 +9,7 @@ from ingestion.document import Document, assemble
 from ingestion.extract.pdf_headings import LARGER, Bookmark, heading_levels
 from ingestion.extract.pdf_layout import blocks_of, without_furniture
 from ingestion.extract.pdf_lines import Line, lines_of
+from ingestion.extract.properties import known
 from ingestion.failures import corrupt, encrypted, no_text
 
 # What writing programs leave in the title field when the author gave none.
@@ -20,14 +23,16 @@ def extract(data: bytes) -> Document:
         count = len(pdf)
         pages = [_page_lines(pdf, number) for number in range(1, count + 1)]
         bookmarks = _bookmarks(pdf)
-        title = _title(pdf)
+        said = pdf.get_metadata_dict()
+        title = _title(said)
     finally:
         pdf.close()
     pages = without_furniture(pages)
     if not any(pages):
         raise no_text("PDF")
     blocks = blocks_of(pages, heading_levels(pages, bookmarks))
-    return assemble(blocks, title=title or _largest_on_first_page(pages), pages=count)
+    about = known(description=said.get("Subject"), author=said.get("Author"), date=said.get("CreationDate"))
+    return assemble(blocks, title=title or _largest_on_first_page(pages), pages=count, about=about)
 
 
 def _open(data: bytes) -> pdfium.PdfDocument:
@@ -70,8 +75,8 @@ def _bookmarks(pdf: pdfium.PdfDocument) -> list[Bookmark]:
     return found
 
 
-def _title(pdf: pdfium.PdfDocument) -> str:
-    title = " ".join(pdf.get_metadata_dict().get("Title", "").split())
+def _title(said: Mapping[str, str]) -> str:
+    title = " ".join(said.get("Title", "").split())
     bare = title.lower()
     if (
         len(title) < 3

@@ -110,7 +110,7 @@ class GitSource(Source):
             raise SourceUnavailable(f"{self.url} was not fetched within {self.look_s:g} s.", Reason.TIMEOUT) from None
         if not listed and self.folder:
             raise SourceUnavailable(f"{self.url} has no folder {self.folder} there.", Reason.MISSING)
-        yield self._scan(git, listed, looking.folder)
+        yield await asyncio.to_thread(self._scan, git, listed, looking.folder)
 
     def _inside(self) -> list[str]:
         inside = "/".join(part for part in self.folder.split("/") if part)
@@ -175,6 +175,8 @@ class GitSource(Source):
             "GIT_SSH_COMMAND": shlex.join(ssh),
             "GIT_CONFIG_COUNT": str(len(settings)),
         }
+        if authorities := os.environ.get("SSL_CERT_FILE"):
+            environment["GIT_SSL_CAINFO"] = authorities
         for number, (key, value) in enumerate(settings.items()):
             environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
         return _Git(repository, environment)

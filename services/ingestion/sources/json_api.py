@@ -53,7 +53,7 @@ class JsonSource(HttpSource):
             seen.add(url)
             try:
                 answer = await client.get(url, largest=LARGEST_PAGE_BYTES)
-                page = _parsed(answer.body or b"", url)
+                page = await asyncio.to_thread(_parsed, answer.body or b"", url)
                 items = at(page, self.items)
                 if not isinstance(items, list):
                     raise Unreadable(Reason.INVALID, f"{shown(url)} has no list at items: {self.items or '(top)'}.")

@@ -101,7 +101,7 @@ class ObjectsSource(Source):
         suffixes = tuple(suffix.lower() for suffix in self.suffixes)
         async for meta in self._listed(store):
             key = str(meta["path"])
-            if not key.lower().endswith(suffixes) or not self._inside(key):
+            if not key.lower().endswith(suffixes) or not await self._inside(key):
                 found.skipped += 1
             elif len(found.files) >= self.max_files:
                 found.partial = True
@@ -119,9 +119,12 @@ class ObjectsSource(Source):
     def _folder(self) -> Path:
         return Path(unquote(urlsplit(self.url).path))
 
-    def _inside(self, key: str) -> bool:
+    async def _inside(self, key: str) -> bool:
         """Whether it lies in the bucket: a link in a local folder may lead elsewhere."""
-        return not self._is_local() or (self._folder() / key).resolve().is_relative_to(self._folder().resolve())
+        if not self._is_local():
+            return True
+        place, folder = await asyncio.to_thread(lambda: ((self._folder() / key).resolve(), self._folder().resolve()))
+        return place.is_relative_to(folder)
 
     def _open(self) -> ObjectStore:
         try:

@@ -1,5 +1,6 @@
 """What a crawl needs of an HTML page: its title, its links, and whether its author wants either to be used."""
 
+import codecs
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
@@ -23,8 +24,8 @@ class PageLinks:
 
 def read_links(place: Path, url: str, charset: str | None = None) -> PageLinks:
     """The links as absolute addresses, in the order of the page; nothing when it cannot be read as HTML."""
-    parser = html.HTMLParser(encoding=charset, no_network=True, huge_tree=False)
     try:
+        parser = html.HTMLParser(encoding=_known(charset), no_network=True, huge_tree=False)
         with place.open("rb") as file:
             tree = html.parse(file, parser)
         root = tree.getroot()
@@ -39,6 +40,14 @@ def read_links(place: Path, url: str, charset: str | None = None) -> PageLinks:
     index, follow = ("noindex" not in robots and "none" not in robots), ("nofollow" not in robots)
     base = next((element.get("href", "") for element in root.iter("base") if element.get("href")), "")
     return PageLinks(title, _links(root, _joined(url, base) or url), index, follow)
+
+
+def _known(charset: str | None) -> str | None:
+    """The server's word on the encoding, unless nobody knows such a one: then the page is looked at."""
+    try:
+        return codecs.lookup(charset).name if charset else None
+    except (LookupError, ValueError):
+        return None
 
 
 def _links(root: html.HtmlElement, base: str) -> tuple[str, ...]:

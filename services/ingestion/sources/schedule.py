@@ -21,7 +21,7 @@ log = get_logger("schedule")
 RETRY_S = 5.0
 # Sources looked at at a time: a slow web site does not hold up a folder. Each holds a database connection.
 PARALLEL = 3
-COUNT_EVERY_S = 15.0
+COUNT_EVERY_S = 30.0
 # Times are kept in microseconds in the database, and as they are here.
 CLOCK_S = 0.001
 

@@ -6,6 +6,7 @@ the next sync finishes what this one began.
 
 import asyncio
 import mimetypes
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -74,23 +75,28 @@ class Syncer:
     pool: Pool
     cache: Path | None = None
     """Where sources keep what makes the next look cheaper; none: nothing is kept."""
+    work: Path | None = None
+    """Where each look has a folder of its own; none: the system's temporary folder."""
 
     async def sync(self, source: Source, largest: int, progress: Progress = lambda _: None) -> Report:
         """Bring one source in step. Files over `largest` bytes are recorded, so that their failure is seen, not stored.
 
         Raises SourceUnavailable when the source cannot be read at all: nothing is deleted then.
         """
-        scope = Scope(source.tenant, None)
+        scope = Scope(source.tenant, None, key_name=source.shown_name)
         async with self._alone(source), self._folders() as (folder, cache):
             known = await self.catalog.files_of_source(scope, source.name)
-            versions = {path: file.version for path, file in known.items() if file.version is not None}
+            versions = {
+                path: file.version for path, file in known.items() if file.version and not _grown(file, largest)
+            }
             async with source.look(Looking(versions, largest, folder, cache)) as found:
                 store = await self.catalog.ensure_store(scope, source.store)
                 report = Report(source.name, store.id, len(found.files), skipped=found.skipped, unread=found.unread)
                 progress(report)
                 one = _Pass(self, scope, source, store.id, largest, report, progress)
-                await one.bring_up(found, known)
+                await one.bring_up(found, known, versions)
                 await one.remove_missing(found, known)
+                await self.catalog.label_source_files(scope, store.id, source.name, source.shown_name)
         for change in ("new", "changed", "deleted"):
             metrics.SYNC_FILES.labels(change).inc(getattr(report, change))
         metrics.SYNC_FILES.labels("unreadable").inc(len(report.unread))
@@ -112,12 +118,15 @@ class Syncer:
     @asynccontextmanager
     async def _folders(self) -> AsyncIterator[tuple[Path, Path]]:
         """A folder for this look alone, and the one that outlives it."""
-        with tempfile.TemporaryDirectory(prefix="fairlead-source-") as folder:
-            work = Path(folder) / "look"
-            cache = self.cache or Path(folder) / "cache"
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="look-", dir=self.work))
+        try:
+            cache = self.cache or folder / "cache"
+            work = folder / "documents"
             for each in (work, cache):
                 await asyncio.to_thread(each.mkdir, mode=0o700, parents=True, exist_ok=True)
             yield work, cache
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     @asynccontextmanager
     async def _alone(self, source: Source) -> AsyncIterator[None]:
@@ -149,7 +158,7 @@ class _Pass:
     report: Report
     progress: Progress
 
-    async def bring_up(self, found: Scan, known: dict[str, SourceFile]) -> None:
+    async def bring_up(self, found: Scan, known: dict[str, SourceFile], versions: dict[str, str]) -> None:
         """Store and queue what is new or changed."""
         gate = asyncio.Semaphore(PARALLEL)
 
@@ -160,8 +169,7 @@ class _Pass:
 
         changed: list[FoundFile] = []
         for file in found.files.values():
-            before = known.get(file.path)
-            if before is not None and before.version == file.version:
+            if versions.get(file.path) == file.version:
                 self.report.unchanged += 1
             else:
                 changed.append(file)
@@ -274,6 +282,11 @@ class _Pass:
         if not sha256.startswith(UNREAD_HASH):
             await self.syncer.objects.put(key, file.place)
         return key
+
+
+def _grown(file: SourceFile, largest: int) -> bool:
+    """Whether the file was too large to be read when it was found, and would be read now."""
+    return file.sha256.startswith(UNREAD_HASH) and file.bytes <= largest
 
 
 def _shown(path: str) -> str:

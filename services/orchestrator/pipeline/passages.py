@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.pipeline.sections import Section
 from vector_store.models import Hit
 
 
@@ -21,6 +22,14 @@ class Passage:
     page: int | None = None
     store_id: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    pages: tuple[tuple[int, int], ...] = ()
+    """Where a text of several pages goes on to the next: (offset, page), in order."""
+
+    def page_of(self, quote: str) -> int | None:
+        """The page on which a part of the text begins."""
+        at = self.text.find(quote) if quote and self.pages else -1
+        reached = [page for offset, page in self.pages if offset <= at]
+        return reached[-1] if reached else self.page
 
     def as_document(self) -> dict[str, Any]:
         """The passage as traces show it."""
@@ -37,10 +46,15 @@ class Passage:
 
 def fitting(hits: Iterable[Hit], longest_chars: int) -> tuple[Passage, ...]:
     """The hits as passages, the best first, as many as fit whole; the first is cut rather than left out."""
+    return fitting_sections(map(Section, hits), longest_chars)
+
+
+def fitting_sections(sections: Iterable[Section], longest_chars: int) -> tuple[Passage, ...]:
+    """The same of hits that were read together with their sections."""
     passages: list[Passage] = []
     room = longest_chars
-    for hit in hits:
-        text = hit.chunk.text
+    for section in sections:
+        hit, text = section.hit, section.hit.chunk.text
         if len(text) > room:
             if passages:
                 break
@@ -58,6 +72,7 @@ def fitting(hits: Iterable[Hit], longest_chars: int) -> tuple[Passage, ...]:
                 page=hit.chunk.page,
                 store_id=hit.store_id,
                 attributes=hit.attributes,
+                pages=section.pages,
             )
         )
     return tuple(passages)

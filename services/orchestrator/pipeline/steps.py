@@ -8,8 +8,9 @@ from common.telemetry import Span
 from orchestrator.pipeline import citations, conversation, generation, prompt, ranking, spaces
 from orchestrator.pipeline.callbacks import Generation, Retrieval
 from orchestrator.pipeline.marks import MarkFilter
-from orchestrator.pipeline.passages import fitting
+from orchestrator.pipeline.passages import fitting, fitting_sections
 from orchestrator.pipeline.run import POOL_FAILURES, Run, Step, step
+from orchestrator.pipeline.sections import sections
 from vector_store.errors import SpaceMismatchError
 from vector_store.models import SearchRequest
 
@@ -129,6 +130,17 @@ async def rerank(run: Run, span: Span) -> None:
     span.documents([passage.as_document() for passage in run.passages])
 
 
+@step("RETRIEVER", when=lambda run: run.tunables.expand == "section" and bool(run.passages))
+async def expand(run: Run, span: Span) -> None:
+    """Each passage with what stands around it in its section, as far as the prompt has room."""
+    tunables = run.tunables
+    hits = run.ranking.settled(run.hits)[: len(run.passages)]
+    span.input([hit.chunk.id for hit in hits])
+    read = await sections(run.parts.chunks, run.scope, hits, tunables.expand_chars, tunables.max_passages_chars)
+    run.passages = fitting_sections(read, tunables.max_passages_chars)
+    span.documents([passage.as_document() for passage in run.passages])
+
+
 @step("CHAIN", when=lambda run: bool(run.passages))
 async def build_prompt(run: Run, span: Span) -> None:
     """The rules, the conversation so far, the passages and the question, as messages for the model."""
@@ -186,6 +198,7 @@ STEPS: tuple[Step, ...] = (
     embed,
     retrieve,
     rerank,
+    expand,
     build_prompt,
     generate,
     guard_output,

@@ -12,6 +12,7 @@ import { DocumentList } from "./documents/document_list.js";
 import { DocumentsView } from "./documents/documents_view.js";
 import { watchDrops } from "./documents/drop_zone.js";
 import { Knowledge } from "./documents/knowledge.js";
+import { sayKinds } from "./documents/kinds.js";
 import { Uploads } from "./documents/uploads.js";
 import { watchDrawer } from "./status/drawer.js";
 import { HealthWatch } from "./status/health.js";
@@ -55,6 +56,7 @@ async function load() {
     const config = await json("ui-config");
     traceUrlTemplate = config.trace_url ?? null;
     uploads.largestBytes = config.max_upload_bytes ?? Infinity;
+    sayKinds(config.document_kinds ?? []);
   } catch (error) {
     if (!(error instanceof ApiFailure)) throw error;
     health.check(); // the banner, or the sign-in dialog, says what is wrong

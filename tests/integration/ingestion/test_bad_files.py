@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fakes import documents
+from common.document_kinds import SUFFIXES
+from fakes import documents, office
 from ingestion.chunk import ChunkOptions
 from ingestion.failures import FileFailure, Reason
 from ingestion.prepare import Prepared, Request
@@ -18,6 +19,12 @@ MIB = 1024 * 1024
 OPTIONS = ChunkOptions(size=256, overlap=0, window=256)
 LIMITS = Limits(memory_bytes=1024 * MIB, cpu_s=60, wall_s=60.0)
 SENTENCE = "Mooring lines are inspected before every season. "
+
+MACRO_TYPES = (
+    '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" '
+    'ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/word/document.xml" '
+    'ContentType="application/vnd.ms-word.document.macroEnabled.main+xml"/></Types>'
+)
 
 BAD = {
     "empty": ("empty.txt", b"", Reason.EMPTY),
@@ -36,6 +43,45 @@ BAD = {
     "Word with broken XML": ("broken.docx", documents.word_with_body(b"</w:p><<"), Reason.CORRUPT),
     "scanned PDF": ("scan.pdf", documents.scan_pdf(), Reason.NO_TEXT),
     "zip bomb": ("bomb.docx", documents.zip_bomb(400 * MIB), Reason.TOO_LARGE),
+    "Word with macros": (
+        "macros.docm",
+        office.changed(documents.word(("Normal", "Text")), {"[Content_Types].xml": MACRO_TYPES}),
+        Reason.UNSUPPORTED,
+    ),
+    "workbook with a password": ("secret.xlsx", documents.encrypted_word(), Reason.ENCRYPTED),
+    "truncated workbook": ("cut.xlsx", office.workbook({"Sheet": [["a"], ["b"]]})[:-900], Reason.CORRUPT),
+    "workbook with broken XML": (
+        "broken.xlsx",
+        office.changed(office.workbook({"Sheet": [["a"]]}), {"xl/worksheets/sheet1.xml": "</x><<"}),
+        Reason.CORRUPT,
+    ),
+    "truncated presentation": ("cut.pptx", office.slides(("One", ["Two"]))[:-2000], Reason.CORRUPT),
+    "presentation with broken XML": (
+        "broken.pptx",
+        office.changed(office.slides(("One", ["Two"])), {"ppt/slides/slide1.xml": "</x><<"}),
+        Reason.CORRUPT,
+    ),
+    "e-book without a package": ("broken.epub", office.packed({"META-INF/container.xml": "<x/>"}), Reason.CORRUPT),
+    "truncated e-book": ("cut.epub", office.book(["<p>Text</p>"])[:-300], Reason.CORRUPT),
+    "archive in an archive": (
+        "nested.docx",
+        documents.archive(**{"a.zip": documents.archive(**{"b.zip": b"PK\x03\x04"})}),
+        Reason.UNSUPPORTED,
+    ),
+    "archive of very many parts": (
+        "parts.xlsx",
+        documents.archive(**{f"xl/{n}.xml": b"" for n in range(25_000)}),
+        Reason.TOO_LARGE,
+    ),
+    "workbook that unpacks to much more": (
+        "ratio.xlsx",
+        office.changed(office.workbook({"Sheet": [["a"]]}), {"xl/sharedStrings.xml": b" " * (40 * MIB)}),
+        Reason.TOO_LARGE,
+    ),
+    "broken JSON": ("cut.json", b'{"a": [1, 2', Reason.CORRUPT),
+    "JSON nested too deeply": ("deep.json", b"[" * 300_000, Reason.CORRUPT),
+    "CSV without an end of a quotation": ("open.csv", b'a,b\n1,"' + b"x" * 2_000_000, Reason.CORRUPT),
+    "binary named .csv": ("data.csv", bytes(range(256)) * 40, Reason.UNSUPPORTED),
     "too much text": ("long.txt", SENTENCE.encode() * 500_000, Reason.TOO_LARGE),
 }
 
@@ -75,7 +121,7 @@ async def test_a_file_over_the_limit_is_not_read(sandbox: Sandbox, tmp_path: Pat
 async def test_memory_is_limited(sandbox: Sandbox, tmp_path: Path) -> None:
     limits = Limits(memory_bytes=24 * MIB, cpu_s=60, wall_s=60.0)
     with pytest.raises(FileFailure) as failure:
-        await prepared(sandbox, tmp_path / "file", "hungry.docx", documents.zip_bomb(150 * MIB), limits)
+        await prepared(sandbox, tmp_path / "file", "hungry.docx", documents.zip_bomb(30 * MIB), limits)
     assert failure.value.reason in {Reason.OUT_OF_MEMORY, Reason.CRASHED, Reason.CORRUPT}
 
 
@@ -130,7 +176,7 @@ async def test_many_at_a_time_keep_apart(sandbox: Sandbox, tmp_path: Path) -> No
 
 async def test_bad_files_fail_and_the_rest_of_the_folder_goes_on(bench: Bench) -> None:
     bench.configure(limits={"text_chars": 20_000_000, "file_bytes": 30 * MIB})
-    bad = {name: data for name, data, _ in BAD.values() if name.endswith((".txt", ".md", ".html", ".pdf", ".docx"))}
+    bad = {name: data for name, data, _ in BAD.values() if name.endswith(tuple(SUFFIXES))}
     bench.write({"good.txt": SENTENCE, "huge.txt": b"a" * (31 * MIB), **bad})
     worker = await bench.start()
     await bench.settled_as({"good.txt": "completed", "huge.txt": "failed"} | dict.fromkeys(bad, "failed"))

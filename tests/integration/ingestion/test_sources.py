@@ -215,6 +215,35 @@ async def test_failed_files_are_listed_and_put_back_from_the_command_line(workin
     await working.verify()
 
 
+async def test_a_file_that_was_too_large_is_read_when_the_limit_is_raised(working: Bench) -> None:
+    working.configure(limits={"file_bytes": 2000})
+    working.write({"ropes.txt": "Nylon stretches and absorbs shock. " * 100})
+    await working.settled(ropes_txt="failed")
+    working.configure(limits={"file_bytes": 100_000})
+    await working.settled(ropes_txt="completed")
+    await working.verify()
+
+
+async def test_a_new_label_is_on_what_did_not_change_too(working: Bench) -> None:
+    working.write({"ropes.txt": "Nylon stretches.", "knots.txt": "The bowline."})
+    await working.settled(ropes_txt="completed", knots_txt="completed")
+    store, before = await working.store(), await working.files()
+    assert store is not None
+    full = {f"key{number}": number for number in range(16)}
+    await working.catalog.set_attributes(SCOPE, store.id, before["knots.txt"].file_id, full)
+    await working.catalog.set_attributes(SCOPE, store.id, before["ropes.txt"].file_id, {"team": "deck"})
+    folder = {"kind": "folder", "path": str(working.folder), "store": working.store_name, "label": "manuals"}
+    working.configure(sources=[folder])
+
+    async def labelled() -> bool:
+        attributes = (await working.files())["ropes.txt"].attributes
+        return attributes == {"team": "deck", "source": "manuals", "source_path": "ropes.txt"}
+
+    await working.until(labelled)
+    assert (await working.files())["knots.txt"].attributes == full
+    assert working.embedded() == 2
+
+
 async def test_the_command_line_shows_how_sources_stand(working: Bench, site: Site) -> None:
     site.pages |= {"/sitemap.xml": listing(site, "/ropes"), "/ropes": ROPES}
     working.configure(sources=[website(working, site)])

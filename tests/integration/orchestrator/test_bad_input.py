@@ -98,6 +98,22 @@ CASES: list[tuple[str, Any, int, str | None]] = [
     (f"POST {STORE}/files", {"file_id": "f", "attributes": {"k": [1]}}, 400, "attributes.k"),
     (f"POST {STORE}/files", {"file_id": "f", "attributes": {"k" * 65: 1}}, 400, "attributes." + "k" * 65),
     (f"POST {STORE}/files", {"file_id": "f", "chunking_strategy": {"type": "static"}}, 400, "chunking_strategy.static"),
+    (f"POST {STORE}/files", {"file_id": "f", "chunking_strategy": {"type": "words"}}, 400, "chunking_strategy.type"),
+    (
+        f"POST {STORE}/files",
+        {"file_id": "f", "chunking_strategy": {"type": "auto", "sentence": {"max_sentences": 3}}},
+        400,
+        "chunking_strategy.sentence",
+    ),
+    (
+        f"POST {STORE}/files",
+        {
+            "file_id": "f",
+            "chunking_strategy": {"type": "sentence", "sentence": {"max_sentences": 2, "overlap_sentences": 2}},
+        },
+        400,
+        "chunking_strategy.sentence.overlap_sentences",
+    ),
     (
         f"POST {STORE}/files",
         {

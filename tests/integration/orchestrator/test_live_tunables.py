@@ -3,9 +3,10 @@
 import asyncio
 from typing import Any
 
-from fakes.pool import Gate
-from integration.orchestrator.conftest import HARBOUR, Platform, StartPlatform, until
+from fakes.pool import Gate, vector
+from integration.orchestrator.conftest import EVERYONE, HARBOUR, SPACE, Platform, StartPlatform, until
 from integration.orchestrator.test_chat import QUESTION
+from vector_store.models import Chunk
 
 # The promise is two seconds; the test waits longer, because it judges what happens and not how fast this machine is.
 PATIENCE_S = 20
@@ -105,3 +106,37 @@ async def test_config_shows_no_secret(start_platform: StartPlatform) -> None:
     text = (await platform.http.get("/v1/config")).text
     assert "a-secret-token" not in text
     assert "postgresql://" not in text
+
+
+async def test_sections_are_shown_with_their_passages_when_asked_for(start_platform: StartPlatform) -> None:
+    platform = await start_platform("top_k: 1\nexpand: section")
+    store = await platform.store_of(HARBOUR)
+    section = [
+        "Ropes are made of nylon.",
+        "The pilot comes aboard at the outer buoy.",
+        "He leaves behind the mole.",
+    ]
+    chunks = [
+        Chunk(
+            text,
+            vector(text)[None, :],
+            headings=("Pilots",),
+            page=page,
+            metadata={"start": page * 100, "end": page * 100 + len(text)},
+        )
+        for page, text in enumerate(section, 1)
+    ]
+    file = await platform.catalog.create_file(
+        EVERYONE, filename="pilots.pdf", bytes=9, sha256="0" * 64, object_key="default/pilots.pdf"
+    )
+    await platform.catalog.attach(EVERYONE, store.id, file.id)
+    await platform.chunks.write(EVERYONE, store.id, file.id, chunks, space=SPACE, fingerprint="1")
+    platform.pool.pieces = ["He leaves behind the mole [1]."]
+    (cited,) = (await platform.ask("Where does the pilot come aboard, at which buoy?")).json()["citations"]
+    assert cited["text"] == "\n\n".join(section)
+    assert cited["quote"] == section[2] and cited["quote"] in cited["text"]
+    assert cited["page"] == 3
+    await edited(platform, "top_k: 1\nexpand: none")
+    platform.pool.pieces = ["At the outer buoy [1]."]
+    (cited,) = (await platform.ask("Where does the pilot come aboard, at which buoy?")).json()["citations"]
+    assert cited["text"] == section[1]

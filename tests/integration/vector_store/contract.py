@@ -98,6 +98,9 @@ class ChunkStoreContract(FindingContract):
         assert [chunk.text for chunk in chunks] == texts
         assert [chunk.position for chunk in chunks] == list(range(1200))
         assert len({chunk.id for chunk in chunks}) == 1200
+        few = await shelf.engine.read(READER, store, file, first=1190, last=1193)
+        assert [chunk.text for chunk in few] == texts[1190:1194]
+        assert await shelf.engine.read(READER, store, file, first=5000, last=6000) == []
 
     async def test_text_that_cannot_be_stored_loses_only_those_characters(self, shelf: Shelf) -> None:
         store = await shelf.store()

@@ -63,6 +63,32 @@ class FindingContract:
         assert await shelf.found(store, "mooring") == ["Text of its own."]
         assert await shelf.found(store, "dues") == ["Another text."]
 
+    async def test_a_passage_is_found_by_what_is_known_of_its_file(self, shelf: Shelf) -> None:
+        store = await shelf.store()
+        chunk = Chunk("Text of its own.", np.array([NORTH]), metadata={"words": "Ada Lovelace harbour_fees-2024.pdf"})
+        await shelf.put(store, chunk, passage("Another text.", EAST))
+        assert await shelf.found(store, "Lovelace") == ["Text of its own."]
+        assert await shelf.found(store, "harbour_fees-2024.pdf") == ["Text of its own."]
+        assert (await shelf.search(store, "Lovelace")).hits[0].chunk.text == "Text of its own."
+
+    @pytest.mark.parametrize(
+        ("text", "query"),
+        [
+            ("船舶停靠在东码头，港口费用按吨位计算。", "港口费用"),
+            ("船は東の岸壁に係留します。", "東の岸壁"),
+            ("배는 동쪽 부두에 정박한다.", "부두"),
+            ("ISO9001認証を取得しました。", "認証"),
+        ],
+    )
+    async def test_a_part_of_a_text_without_spaces_is_found(self, shelf: Shelf, text: str, query: str) -> None:
+        store = await shelf.store()
+        file = await shelf.attach(store)
+        await shelf.write(store, file, [passage(text, NORTH)], language="simple")
+        await shelf.put(store, passage("Anchors hold the ship.", EAST), passage("锚固定船只。", EAST))
+        assert await shelf.found(store, query) == [text]
+        assert (await shelf.search(store, query)).hits[0].score > 0.5
+        assert (await shelf.search(store, f'"{query}"')).hits[0].phrase
+
     async def test_words_are_stemmed_by_the_language_of_the_text(self, shelf: Shelf) -> None:
         store = await shelf.store()
         file = await shelf.attach(store)

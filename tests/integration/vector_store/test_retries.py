@@ -28,6 +28,13 @@ async def jobs(pool: Pool, file_id: str) -> int:
         return int(row[0]) if row else 0
 
 
+async def audited(pool: Pool) -> int:
+    async with tenant_transaction(pool, "a") as conn:
+        cursor = await conn.execute("SELECT count(*) FROM audit_log WHERE action = 'store_file.retry'")
+        row = await cursor.fetchone()
+        return int(row[0]) if row else 0
+
+
 async def test_a_failed_file_is_listed_with_its_reason_and_put_back(pool: Pool, catalog: Catalog) -> None:
     store = await catalog.create_store(SCOPE, "docs")
     file_id = await failed_file(catalog, store.id)
@@ -41,6 +48,7 @@ async def test_a_failed_file_is_listed_with_its_reason_and_put_back(pool: Pool, 
     assert (attached.status, attached.last_error) == ("in_progress", None)
     assert await jobs(pool, file_id) == before + 1
     assert await retries.failed(SCOPE) == []
+    assert await audited(pool) == 1
 
 
 async def test_many_at_once_queue_one_job(pool: Pool, catalog: Catalog) -> None:
@@ -50,6 +58,7 @@ async def test_many_at_once_queue_one_job(pool: Pool, catalog: Catalog) -> None:
     retries = Retries(pool)
     results = await asyncio.gather(*(retries.retry(SCOPE, store.id, file_id) for _ in range(8)), return_exceptions=True)
     assert sum(result is None for result in results) == 1
+    assert await audited(pool) == 1, "what came to nothing is not in the audit log"
     assert all(isinstance(result, ConflictError) for result in results if result is not None)
     assert await jobs(pool, file_id) == before + 1
 

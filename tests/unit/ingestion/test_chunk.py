@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.chunk import ChunkOptions, Passage, chunk
+from ingestion.chunk import ChunkOptions, Passage, Strategy, chunk
 from ingestion.document import Block, BlockKind, Document, assemble
 from ingestion.tokens import Tokens, tokenizer_file
 
@@ -31,9 +31,27 @@ def blocks(draw: st.DrawFn) -> list[Block]:
         page += draw(st.integers(0, 1))
         if draw(st.booleans()) and draw(st.booleans()):
             found.append(Block("heading", draw(words), draw(st.integers(1, 4)), page))
-        else:
+        elif draw(st.booleans()):
             found.append(Block(draw(kinds), draw(texts), 0, page))
+        else:
+            rows = draw(st.lists(st.integers(0, 10**9), min_size=1, max_size=120))
+            lines = [f"{row} | berth {row % 7}" for row in rows]
+            found.append(
+                Block("table", "\n".join(["tonnes | where", *lines]), 0, page, 1, tuple(range(2, len(rows) + 2)))
+            )
     return found
+
+
+options = st.builds(
+    ChunkOptions,
+    size=st.sampled_from([64, 256, 800]),
+    overlap=st.sampled_from([0, 16]),
+    window=st.just(WINDOW),
+    context=st.booleans(),
+    strategy=st.sampled_from(["auto", "static", "sentence"]),
+    sentences=st.integers(1, 5),
+    sentence_overlap=st.integers(0, 2),
+)
 
 
 def passages(document: Document, options: ChunkOptions = DEFAULT) -> list[Passage]:
@@ -41,17 +59,18 @@ def passages(document: Document, options: ChunkOptions = DEFAULT) -> list[Passag
 
 
 @settings(max_examples=150, deadline=None)
-@given(blocks(), st.sampled_from([64, 256, 800]), st.sampled_from([0, 16]))
-def test_no_text_is_lost_and_the_order_is_kept(parts: list[Block], size: int, overlap: int) -> None:
+@given(blocks(), options)
+def test_no_text_is_lost_and_the_order_is_kept(parts: list[Block], how: ChunkOptions) -> None:
     document = assemble(parts)
-    found = passages(document, ChunkOptions(size, overlap, WINDOW))
+    found = passages(document, how)
     covered: set[int] = set()
     for passage in found:
-        assert passage.text == document.text[passage.start : passage.end]
+        assert passage.text[passage.lead :] == document.text[passage.start : passage.end]
+        assert passage.text[: passage.lead] in {"", "tonnes | where\n"}
         covered.update(range(passage.start, passage.end))
     starts = [passage.start for passage in found]
     assert starts == sorted(starts)
-    if not overlap:
+    if not how.overlap and not (how.strategy == "sentence" and how.sentence_overlap):
         assert all(one.end <= other.start for one, other in pairwise(found))
     heard = {heading for passage in found for heading in (*passage.headings, document.title)}
     for span in document.spans:
@@ -60,11 +79,11 @@ def test_no_text_is_lost_and_the_order_is_kept(parts: list[Block], size: int, ov
 
 
 @settings(max_examples=150, deadline=None)
-@given(blocks(), st.sampled_from([64, 256, 800]), st.sampled_from([0, 16]), st.booleans())
-def test_limits_hold(parts: list[Block], size: int, overlap: int, context: bool) -> None:
-    for passage in passages(assemble(parts), ChunkOptions(size, overlap, WINDOW, context)):
+@given(blocks(), options)
+def test_limits_hold(parts: list[Block], how: ChunkOptions) -> None:
+    for passage in passages(assemble(parts), how):
         (count,) = TOKENS.count([passage.text])
-        assert count == passage.tokens <= size
+        assert count == passage.tokens <= how.size
         assert passage.windows
         for window in TOKENS.count(passage.windows):
             assert window + TOKENS.special <= WINDOW
@@ -136,3 +155,40 @@ def test_an_endless_title_leaves_room_for_the_text(context: str) -> None:
     (tokens,) = TOKENS.count([passage.windows[0]])
     assert tokens + TOKENS.special <= WINDOW
     assert passage.windows[0].endswith("\nText.")
+
+
+ROWS = ["berth | length | fee", *(f"quay {n} | {n * 10} metres | {n * 3} crowns" for n in range(2, 202))]
+TABLE = assemble([Block("table", "\n".join(ROWS), header=1, rows=tuple(range(2, 202)))])
+
+
+@pytest.mark.parametrize("strategy", ["auto", "static", "sentence"])
+def test_rows_that_are_cut_off_keep_the_names_of_their_columns(strategy: Strategy) -> None:
+    found = passages(TABLE, ChunkOptions(128, 0, WINDOW, strategy=strategy, sentences=4))
+    assert len(found) > 5
+    for passage in found:
+        assert passage.text.startswith(ROWS[0])
+        assert passage.text.count(ROWS[0]) == 1
+
+
+def test_a_passage_knows_its_rows() -> None:
+    found = passages(TABLE, ChunkOptions(128, 0, WINDOW))
+    for passage in found:
+        assert passage.rows is not None
+        first, last = passage.rows
+        lines = passage.text.split("\n")[1:]
+        assert [line.split(" | ")[0] for line in lines] == [f"quay {row}" for row in range(first, last + 1)]
+    assert found[0].rows and found[0].rows[0] == 2 and found[-1].rows and found[-1].rows[1] == 201
+
+
+def test_static_passages_are_filled_over_the_ends_of_sections() -> None:
+    parts = [part for n in range(9) for part in (Block("heading", f"Rule {n}", 2), Block("paragraph", "Mind the gap."))]
+    found = passages(assemble(parts, title="Rules"), ChunkOptions(100, 0, WINDOW, strategy="static"))
+    assert len(found) < len(passages(assemble(parts, title="Rules"), ChunkOptions(100, 0, WINDOW)))
+    assert "Rule 0\n\nMind the gap.\n\nRule 1" in found[0].text
+
+
+def test_sentences_come_a_few_at_a_time_and_overlap() -> None:
+    document = assemble([Block("paragraph", " ".join(f"This is sentence {n}." for n in range(7)))])
+    how = ChunkOptions(256, 0, WINDOW, strategy="sentence", sentences=3, sentence_overlap=1)
+    firsts = [passage.text.split(". ")[0].rstrip(".") for passage in passages(document, how)]
+    assert firsts == ["This is sentence 0", "This is sentence 2", "This is sentence 4"]

@@ -10,6 +10,7 @@ import pytest
 
 from ingestion.sources.kind import SourceUnavailable
 from unit.ingestion.looking import Looked, looked, source
+from unit.ingestion.test_safe_http import answer_with
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "A",
@@ -154,6 +155,28 @@ async def test_a_server_that_says_nothing_meets_the_deadline(tmp_path: Path) -> 
     with pytest.raises(SourceUnavailable, match="within 1 s"):
         await looked(tmp_path, **settings)
     assert connected.is_set()
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "greeting"), [("https", b"docs.example"), ("ssh", b"SSH-2.0")], ids=["https", "ssh"]
+)
+async def test_the_connection_goes_to_the_address_that_was_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str, greeting: bytes
+) -> None:
+    greeted: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        greeted.append(await reader.read(2048))
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    answer_with(monkeypatch, ["127.0.0.1"])
+    # Nobody but our own look-up knows this name: git can only have been told the address.
+    with pytest.raises(SourceUnavailable, match="git fetch failed"):
+        await looked(tmp_path, kind="git", url=f"{scheme}://docs.example:{port}/x.git", allow_private=True)
+    assert greeting in greeted[0]
     server.close()
 
 

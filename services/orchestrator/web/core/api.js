@@ -96,11 +96,11 @@ export async function json(path, options) {
  * One page of a list; `after` is the last id that is already known.
  *
  * @param {string} path
- * @param {{after?: string | null, limit?: number, order?: "asc" | "desc", signal?: AbortSignal}} [options]
+ * @param {{after?: string | null, limit?: number, order?: "asc" | "desc", filter?: string | null, signal?: AbortSignal}} [options]
  * @returns {Promise<{data: any[], has_more: boolean, last_id?: string | null}>}
  */
-export async function listPage(path, { after = null, limit = PAGE_SIZE, order = "desc", signal } = {}) {
-  const query = { limit, order, ...(after ? { after } : {}) };
+export async function listPage(path, { after = null, limit = PAGE_SIZE, order = "desc", filter = null, signal } = {}) {
+  const query = { limit, order, ...(after ? { after } : {}), ...(filter ? { filter } : {}) };
   return json(address(path, query), { signal });
 }
 

@@ -15,7 +15,13 @@ const STORES_SEARCHED = 20;
  * @property {string} name
  * @property {"in_progress" | "completed" | "failed" | "cancelled"} status
  * @property {string | null} reason why it failed
- * @property {number} bytes
+ * @property {number} bytes what it takes in the index
+ * @property {number | null} size of the file itself
+ * @property {number | null} chunks
+ * @property {string | null} title
+ * @property {string | null} source kind of the source that it came from; null for an upload
+ * @property {string | null} path its path or address there
+ * @property {Record<string, any>} facts what its reading found out: language, pages, author, removed…
  */
 
 /** Event: `change` whenever the list, its loading or its failure changes. */
@@ -28,6 +34,8 @@ export class DocumentList extends EventTarget {
   hasMore = false;
   /** @type {string | null} */
   #storeId = null;
+  /** @type {Document["status"] | null} */
+  #status = null;
   /** @type {Map<string, string>} */
   #names = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -40,6 +48,34 @@ export class DocumentList extends EventTarget {
     this.#storeId = storeId;
     this.documents = [];
     this.hasMore = false;
+    await this.reload();
+  }
+
+  /** The knowledge base that is shown. */
+  get storeId() {
+    return this.#storeId;
+  }
+
+  /** Show only documents with this status, or all. */
+  async filter(/** @type {Document["status"] | null} */ status) {
+    this.#status = status;
+    this.documents = [];
+    await this.reload();
+  }
+
+  /** Have a document read again that failed or was cancelled. Throws ApiFailure. */
+  async retry(/** @type {Document} */ document) {
+    if (this.#storeId === null) return;
+    const place = attached(this.#storeId, document.id);
+    const attach = () =>
+      json(place.slice(0, place.lastIndexOf("/")), { method: "POST", json: { file_id: document.id } });
+    try {
+      // What was cancelled has not failed: it is attached anew.
+      await (document.status === "failed" ? json(`${place}/retry`, { method: "POST" }) : attach());
+    } catch (error) {
+      if (!(error instanceof ApiFailure) || ![404, 405, 501].includes(error.status)) throw error;
+      await attach(); // an older API has no such path
+    }
     await this.reload();
   }
 
@@ -84,7 +120,7 @@ export class DocumentList extends EventTarget {
     this.#changed();
     try {
       const path = `v1/vector_stores/${encodeURIComponent(storeId)}/files`;
-      const page = await listPage(path, { after, limit: Math.min(100, count) });
+      const page = await listPage(path, { after, limit: Math.min(100, count), filter: this.#status });
       const read = await this.#named(page.data);
       if (load !== this.#loads) return; // a later load has overtaken this one
       this.documents = after === null ? read : [...this.documents, ...read];
@@ -124,6 +160,12 @@ export class DocumentList extends EventTarget {
           status: record.status,
           reason: record.last_error?.message ?? null,
           bytes: record.usage_bytes ?? 0,
+          size: record.fairlead?.bytes ?? null,
+          chunks: record.fairlead?.chunks ?? null,
+          title: record.fairlead?.title ?? null,
+          source: record.fairlead?.source ?? null,
+          path: record.fairlead?.source_path ?? null,
+          facts: record.fairlead?.document ?? {},
         }),
     );
   }

@@ -16,6 +16,7 @@ const FILTER_FROM = 8;
 
 /** Draws the documents side; the parts it is given hold the state. */
 export class DocumentsView {
+  #row;
   #knowledge;
   #list;
   #uploads;
@@ -34,8 +35,10 @@ export class DocumentsView {
    * @param {import("./knowledge.js").Knowledge} knowledge
    * @param {import("./document_list.js").DocumentList} list
    * @param {import("./uploads.js").Uploads} uploads
+   * @param {(one: Document, remove: () => void) => HTMLElement} [row] draws a document; `remove` asks before it deletes
    */
-  constructor(knowledge, list, uploads) {
+  constructor(knowledge, list, uploads, row = documentRow) {
+    this.#row = row;
     this.#knowledge = knowledge;
     this.#list = list;
     this.#uploads = uploads;
@@ -84,10 +87,10 @@ export class DocumentsView {
     const shown = documents.filter((one) => one.name.toLowerCase().includes(words));
     const total = Math.max(this.#knowledge.store?.counts.total ?? 0, documents.length);
     fill(this.#count, total > 0 && String(total));
-    fill(this.#rows, ...shown.map((one) => this.#row(one)));
+    this.#drawRows(shown);
     byId("filter-line").hidden = total < FILTER_FROM;
     this.#more.hidden = !this.#list.hasMore || words !== "";
-    byId("sidebar").setAttribute("aria-busy", String(this.#list.loading && documents.length === 0));
+    this.#rows.setAttribute("aria-busy", String(this.#list.loading && documents.length === 0));
     byId("no-documents").hidden =
       total > 0 || this.#list.loading || this.#uploads.all.length > 0 || !this.#knowledge.loaded;
     if (this.#list.failure) this.#say(`The documents cannot be listed: ${this.#list.failure.message}`);
@@ -103,19 +106,12 @@ export class DocumentsView {
     }
   }
 
-  /** @param {Document} one */
-  #row(one) {
-    const remove = iconButton("delete", `Delete ${one.name}`, {
-      onclick: () => this.#remove(one),
-      class: "icon-button quiet",
-    });
-    const about =
-      one.status === "failed"
-        ? element("p", { class: "document-reason" }, icon("warning"), one.reason ?? "It failed")
-        : null;
-    const reading = one.status === "in_progress" && element("p", { class: "document-state" }, "Being read…");
-    const text = element("div", { class: "document-text" }, documentName(one.name), about, reading);
-    return element("li", { class: "document", "data-status": one.status }, kind(one.name), text, remove);
+  /** Draw the rows; the one that has the focus keeps it, on the same button. */
+  #drawRows(/** @type {Document[]} */ shown) {
+    const focused = document.activeElement;
+    const label = this.#rows.contains(focused) ? focused?.getAttribute("aria-label") : null;
+    fill(this.#rows, ...shown.map((one) => this.#row(one, () => this.#remove(one))));
+    if (label) [...this.#rows.querySelectorAll("button")].find((one) => one.getAttribute("aria-label") === label)?.focus();
   }
 
   /** @param {Document} one */
@@ -185,4 +181,21 @@ export class DocumentsView {
     this.#note.hidden = text === "";
     fill(this.#note, text);
   }
+}
+
+/**
+ * A document in the list beside the conversation: its name, and what is wrong with it.
+ *
+ * @param {Document} one
+ * @param {() => void} remove
+ */
+function documentRow(one, remove) {
+  const button = iconButton("delete", `Delete ${one.name}`, { onclick: remove, class: "icon-button quiet" });
+  const about =
+    one.status === "failed"
+      ? element("p", { class: "document-reason" }, icon("warning"), one.reason ?? "It failed")
+      : null;
+  const reading = one.status === "in_progress" && element("p", { class: "document-state" }, "Being read…");
+  const text = element("div", { class: "document-text" }, documentName(one.name), about, reading);
+  return element("li", { class: "document", "data-status": one.status }, kind(one.name), text, button);
 }
