@@ -23,7 +23,8 @@ def build(settings: LocalModelsSettings) -> FastAPI:
         app.state.reader = Reader(models, settings.passage_cache_bytes)
         app.state.health.add("model", models.check, critical=True)
         app.state.health.ready_when("queue", models.scheduler.saturated)
-        yield
+        async with app.state.reader.forgetting():
+            yield
         models.close()
 
     routers = [route.router for route in (routes_embeddings, routes_rerank, routes_chat, routes_models)]

@@ -1,8 +1,9 @@
 """Texts token by token: what a question is compared with, in reranking and in answering."""
 
 import hashlib
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ WINDOW = MAX_TOKENS - 2
 MOST_TOKENS = 16 * WINDOW
 # Enough text for that many tokens.
 LONGEST_CHARS = 32_768
+# A deleted document is nowhere after a minute; this leaves time for the looks in between.
+LONGEST_UNUSED_S = 45.0
 
 
 @dataclass(frozen=True)
@@ -85,31 +88,46 @@ def question(tokens: Tokens, ids: Sequence[int], read: np.ndarray) -> Question:
 
 
 class PassageCache:
-    """The passages seen last, up to so many bytes: answering follows reranking with the same texts."""
+    """The passages seen last, up to so many bytes: answering follows reranking with the same texts.
 
-    def __init__(self, most_bytes: int) -> None:
+    What was not asked for in a while is forgotten, so that nothing is left here of a document that was deleted.
+    """
+
+    def __init__(self, most_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most_bytes = most_bytes
+        self._clock = clock
         self._bytes = 0
-        self._passages: OrderedDict[bytes, Passage] = OrderedDict()
+        self._passages: OrderedDict[bytes, tuple[Passage, float]] = OrderedDict()
 
     def get(self, text: str) -> Passage | None:
         """The passage of exactly this text, if it is here."""
         key = _key(text)
         found = self._passages.get(key)
-        if found is not None:
-            self._passages.move_to_end(key)
-        return found
+        if found is None:
+            return None
+        self._passages[key] = found[0], self._clock()
+        self._passages.move_to_end(key)
+        return found[0]
 
     def put(self, text: str, made: Passage) -> None:
         """Keep a passage; those unused for longest make room for it."""
         key = _key(text)
         if key in self._passages or made.nbytes > self._most_bytes:
             return
-        self._passages[key] = made
+        self._passages[key] = made, self._clock()
         self._bytes += made.nbytes
         while self._bytes > self._most_bytes:
-            _, oldest = self._passages.popitem(last=False)
-            self._bytes -= oldest.nbytes
+            self._forget_oldest()
+
+    def forget_unused(self) -> None:
+        """Let go of passages that nobody has asked for in `LONGEST_UNUSED_S`."""
+        before = self._clock() - LONGEST_UNUSED_S
+        while self._passages and next(iter(self._passages.values()))[1] < before:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        _, (oldest, _) = self._passages.popitem(last=False)
+        self._bytes -= oldest.nbytes
 
 
 def _key(text: str) -> bytes:

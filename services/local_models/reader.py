@@ -1,7 +1,8 @@
 """Reads a question and passages with the int8 model, remembering passages that were read a moment ago."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from common.key_file import Lane
@@ -10,6 +11,8 @@ from local_models.models import Models
 from local_models.passages import Passage, PassageCache, Question, directions, passage, question, tokenize
 
 LOOKUPS = counter("local_models_passage_cache_total", "Passages looked up in the cache", ["result"])
+
+FORGET_EVERY_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,21 @@ class Reader:
     def __init__(self, models: Models, cache_bytes: int) -> None:
         self._models = models
         self._cache = PassageCache(cache_bytes)
+
+    @asynccontextmanager
+    async def forgetting(self) -> AsyncGenerator[None]:
+        """Let go of passages that are not asked for any more, while the context is open."""
+        task = asyncio.create_task(self._forget(), name="forget-passages")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _forget(self) -> None:
+        while True:
+            await asyncio.sleep(FORGET_EVERY_S)
+            self._cache.forget_unused()
 
     async def read(self, asked: str, texts: Sequence[str], lane: Lane) -> Reading:
         """The question and the texts as the model sees them; raises ApiError 429 when too much is waiting."""

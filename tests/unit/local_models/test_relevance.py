@@ -91,3 +91,19 @@ def test_the_cache_never_holds_more_than_it_may() -> None:
         held = [each for n in range(50) if (each := cache.get(str(n))) is not None]
         assert sum(each.nbytes for each in held) <= 5 * made(1).nbytes
         assert cache.get(str(number)) is not None
+
+
+def test_a_passage_that_nobody_asks_for_is_forgotten_within_a_minute() -> None:
+    now = 100.0
+    cache = PassageCache(5 * made(1).nbytes, clock=lambda: now)
+    cache.put("asked for", made(1))
+    cache.put("deleted", made(1))
+    now += 40
+    assert cache.get("asked for") is not None
+    now += 10
+    cache.forget_unused()
+    assert cache.get("asked for") is not None
+    assert cache.get("deleted") is None
+    for text in ("a", "b", "c", "d"):
+        cache.put(text, made(1))
+    assert cache.get("asked for") is not None, "what was forgotten takes no room"
