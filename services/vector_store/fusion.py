@@ -60,6 +60,9 @@ class FusionRule:
 
 def fuse(evidence: Sequence[Evidence], rule: FusionRule) -> list[Fused]:
     """Best first; scores are in [0, 1] and do not rise along the list."""
+    if rule.keyword_weight == 1:
+        # Where a filter leaves few passages all of them are scored, also those without a word of the query.
+        evidence = [e for e in evidence if e.keyword > 0]
     keyword_ranks = _ranks({e.chunk_no: e.keyword for e in evidence if e.keyword > 0}, rule.candidates)
     vector_ranks = _ranks({e.chunk_no: e.vector for e in evidence if e.vector is not None}, rule.candidates)
     found = [

@@ -32,7 +32,7 @@ def passage(chunk_no: int, keyword: float, vector: float | None) -> Evidence:
 @given(EVIDENCE, RULES)
 def test_scores_are_in_bounds_and_never_rise(evidence: list[Evidence], rule: FusionRule) -> None:
     scores = [found.score for found in fuse(evidence, rule)]
-    assert len(scores) == len(evidence)
+    assert len(scores) == sum(rule.keyword_weight < 1 or each.keyword > 0 for each in evidence)
     assert all(0 <= score <= 1 for score in scores)
     assert scores == sorted(scores, reverse=True)
 
@@ -85,3 +85,8 @@ def test_one_leg_alone_is_judged_on_its_own_scale(weight: float) -> None:
     poor = passage(1, 1.0, None) if weight else passage(1, 0.0, 0.1)
     assert calibrated(good, rule) > 0.8
     assert calibrated(poor, rule) < 0.1
+
+
+def test_words_alone_find_only_what_has_one_of_them() -> None:
+    rule = replace(RULE, keyword_weight=1.0)
+    assert [found.chunk_no for found in fuse([passage(1, 0.0, None), passage(2, 1.0, None)], rule)] == [2]
