@@ -18,6 +18,9 @@ LONGEST_HEAD_BYTES = 32 * 1024
 HEAD_S = float(os.environ.get("FAIRLEAD_REQUEST_HEAD_S", "10"))
 # A body may take longer, as it may be larger; by default 12 times as long.
 BODY_S = HEAD_S * 12
+# After a refusal what still comes is thrown away for so long: closing on unread bytes resets the connection, and the
+# caller would lose the answer that says why.
+LINGER_S = 2.0
 CONNECTION = "fairlead.connection"
 CYCLE = "fairlead.cycle"
 
@@ -36,6 +39,7 @@ class CallerConnection(HttpToolsProtocol):
     _head_bytes = 0
     _in_head = True
     _in_body = False
+    _refused = False
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -53,12 +57,14 @@ class CallerConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a request, within the bounds."""
+        if self._refused:
+            return
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
         if self._in_head and self._head_bytes > LONGEST_HEAD_BYTES and not self.transport.is_closing():
             message = f"The head of the request is over the limit of {LONGEST_HEAD_BYTES} bytes."
-            self._refuse(ApiError(431, message, code="headers_too_large"))
+            self.refuse(ApiError(431, message, code="headers_too_large"))
         elif (self._in_head or self._in_body) and self._timer is None and self._head_bytes:
             self._timer = self.loop.call_later(BODY_S if self._in_body else HEAD_S, self._too_slow)
 
@@ -75,7 +81,7 @@ class CallerConnection(HttpToolsProtocol):
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > LONGEST_HEAD_BYTES:
                 message = f"The head of the request is over the limit of {LONGEST_HEAD_BYTES} bytes."
-                self._refuse(ApiError(431, message, code="headers_too_large"))
+                self.refuse(ApiError(431, message, code="headers_too_large"))
                 return
         super().on_headers_complete()
         # A caller may send its next request before this one is answered: each knows its own turn.
@@ -126,7 +132,7 @@ class CallerConnection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """The parser's refusal, in the API's shape."""
-        self._refuse(invalid(msg, code="invalid_http"))
+        self.refuse(invalid(msg, code="invalid_http"))
 
     def _too_slow(self) -> None:
         self._timer = None
@@ -137,18 +143,27 @@ class CallerConnection(HttpToolsProtocol):
             if cycle is None:
                 self.transport.close()  # connected and silent
             return
-        self._refuse(ApiError(408, "The request did not arrive in time.", code="request_timeout"))
+        self.refuse(ApiError(408, "The request did not arrive in time.", code="request_timeout"))
 
-    def _refuse(self, error: ApiError) -> None:
-        if self.transport.is_closing():
+    def refuse(self, error: ApiError) -> None:
+        """Answer with the error, read no more of the request, and close once the caller can have read why."""
+        if self._refused or self.transport.is_closing():
             return
+        self._refused = True
+        self._cancel_timer()
         cycle = self.cycle
         if cycle is None or cycle.response_complete or not cycle.response_started:
             body = msgspec.json.encode(error_body(error))
-            head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+            lines = {"content-type": "application/json", **error.headers, "connection": "close"}
+            head = "".join(f"{name}: {value}\r\n" for name, value in lines.items()).encode("latin-1")
             status = STATUS_LINE.get(error.status, b"HTTP/1.1 %d \r\n" % error.status)
-            self.transport.write(status + head + body)
-        self.transport.close()
+            self.transport.write(b"%s%scontent-length: %d\r\n\r\n%s" % (status, head, len(body), body))
+        if cycle is not None:
+            # For the application this caller has left.
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self.transport.write_eof()
+        self._timer = self.loop.call_later(LINGER_S, self.transport.close)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

@@ -16,7 +16,7 @@ from llm_proxy import slices
 from llm_proxy.admission import Admission, Ask
 from llm_proxy.config import Operation
 from llm_proxy.hedge import Hedger
-from llm_proxy.http_server import CONNECTION, CallerConnection, ClientGone
+from llm_proxy.http_server import CONNECTION, CYCLE, CallerConnection, ClientGone
 from llm_proxy.observation import REQUESTS, Course, Meters
 from llm_proxy.outlet import Outlet
 from llm_proxy.plan import PATHS
@@ -208,7 +208,10 @@ class Proxy:
         error.headers.setdefault("x-request-id", course.request_id)
         if course.calls:
             error.headers.setdefault("x-fairlead-attempts", str(course.calls))
-        await respond(error, scope, receive, send)
+        if scope[CYCLE].more_body:
+            scope[CONNECTION].refuse(error)
+        else:
+            await respond(error, scope, receive, send)
 
     async def body(self, headers: dict[str, str], receive: "Receive") -> bytes:
         """The whole body, refused as soon as it is known to be over the limit; raises ApiError 413 or ClientGone."""
