@@ -63,6 +63,8 @@ async def test_the_key_is_in_the_tab_alone(page: Page, dialog: Locator, fake: Fa
 
 async def test_signing_out_leaves_nothing_behind(page: Page, dialog: Locator) -> None:
     await sign_in(dialog, KEY)
+    # A question sent while the key is still being checked is not sent at all.
+    await expect(dialog).to_be_hidden()
     await ask_and_wait(page, "What is secret?")
     await page.get_by_role("button", name="Sign out").click()
     await expect(dialog).to_be_visible()

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-import unicodedata
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fakes import documents, office
 from ingestion.extract import extract
 from ingestion.failures import FileFailure, Reason
+from ingestion.normalise import clean
 from unit.ingestion.outline import outline
 
 plain = st.one_of(
@@ -45,7 +46,8 @@ def test_every_cell_of_a_csv_is_kept(table: list[list[str]]) -> None:
     text = extract(buffer.getvalue().encode(), "table.csv").text
     for row in table:
         for cell in row:
-            assert "".join(unicodedata.normalize("NFKC", cell).split()) in "".join(text.split())
+            # As all text is normalised: raised digits keep a sign, 10² is no 102.
+            assert "".join(clean(cell, Counter()).split()) in "".join(text.split())
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
