@@ -1,11 +1,10 @@
 """The pool's configuration: models, the endpoints behind each, what callers may use, and how trouble is met."""
 
-import os
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter, model_validator
 
+from common.key_reference import KeyReference
 from common.live_config import Tunables
 
 _URL = TypeAdapter(HttpUrl)
@@ -18,35 +17,6 @@ def _http_url(text: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_http_url)]
-
-
-class KeyReference(Tunables):
-    """Where an endpoint's key is found: the name of an environment variable, or a file. Never the key itself."""
-
-    env: str | None = Field(default=None, description="Name of the environment variable that holds the key.")
-    file: Path | None = Field(default=None, description="File that holds the key; read again when it changes.")
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.env is None) == (self.file is None):
-            raise ValueError("give either env or file")
-        return self
-
-    def read(self) -> str:
-        """The key as it is now; raises LookupError naming the reference when there is none."""
-        if self.file is not None:
-            try:
-                key = self.file.read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-                raise LookupError(f"the key file {self.file} cannot be read: {reason}") from None
-        else:
-            key = os.environ.get(self.env or "", "").strip()
-        if not key:
-            raise LookupError(f"the key in {self.file or self.env} is empty")
-        if not key.isascii() or not key.isprintable():
-            raise LookupError(f"the key in {self.file or self.env} holds characters that no header may carry")
-        return key
 
 
 class Limits(Tunables):

@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable, Iterable
 
+from common.key_reference import KeyReference
 from common.logs import get_logger
-from llm_proxy.config import Endpoint, KeyReference
+from llm_proxy.config import Endpoint
 
 log = get_logger("keys")
 # A refused key stays out until it changes. A variable of a running process never changes though, and a provider may

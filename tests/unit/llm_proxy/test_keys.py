@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from common.key_reference import KeyReference
 from fakes.pool_plan import Clock
-from llm_proxy.config import Endpoint, KeyReference
+from llm_proxy.config import Endpoint
 from llm_proxy.keys import PROBE_S, Key, KeyRing
 
 
