@@ -40,7 +40,7 @@ def _question(text: str, line: int, at: str) -> Question:
     try:
         row = cast("dict[str, Any]", json.loads(text))
         query, relevant = row["query"], row["relevant"]
-        graded: Any = relevant if isinstance(relevant, dict) else dict.fromkeys(relevant, 1)
+        graded = cast("dict[str, Any]", relevant if isinstance(relevant, dict) else dict.fromkeys(relevant, 1))
         found = {str(name): int(grade) for name, grade in graded.items()}
     except (ValueError, TypeError, KeyError, AttributeError):
         raise QuestionsError(f"{at}: not of the form {SHAPE}") from None
