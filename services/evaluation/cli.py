@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from common.questions import QuestionsError
 from evaluation import bench, collection, platform, questions, report, runs
 from evaluation.collection import Collection, CollectionError
 from evaluation.runs import Run, RunError
@@ -84,7 +85,7 @@ def questions_command(
     try:
         asked = questions.read(file)
         run = asyncio.run(_asked(asked, url, store, variant, file.stem))
-    except (CollectionError, SearchFailed) as error:
+    except (QuestionsError, SearchFailed) as error:
         _fail(str(error))
     out.print(report.HEADER, markup=False, soft_wrap=True)
     out.print(report.line(run), markup=False, soft_wrap=True)

@@ -1,9 +1,11 @@
 """What an evaluation runs against: a temporary database and the services that it needs, stopped when it ends."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -34,6 +36,7 @@ class Database:
 @contextmanager
 def temporary_database(folder: Path) -> Generator[Database]:
     """A server with one migrated database under `folder`, gone with the context."""
+    _end_in_order()
     folder.mkdir(parents=True, exist_ok=True)
     data = DataFolder(folder / "postgres", free_port(), new_password(), {"fsync": "off", "shared_buffers": "512MB"})
     data.initialise(durable=False)
@@ -82,6 +85,16 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+def _end_in_order() -> None:
+    """An evaluation that is told to end leaves no service behind: SIGTERM unwinds the contexts as Ctrl-C does."""
+
+    def leave(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, leave)
 
 
 def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

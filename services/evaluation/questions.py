@@ -1,19 +1,16 @@
-"""Questions with the files that answer them, as JSON lines: the least that a team needs to judge its own search."""
+"""A team's own questions in the form that the measures take: by number, with the files that answer each."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from evaluation.collection import CollectionError
-
-SHAPE = '{"query": "…", "relevant": ["file name or id", …]} (or {"file": grade, …} in `relevant`)'
+from common import questions
 
 
 @dataclass(frozen=True)
 class Questions:
-    """Queries by number, and for each the files that answer it with their grade."""
+    """Queries by the number of their line, and for each the files that answer it with their grade."""
 
     queries: dict[str, str]
     judgements: dict[str, dict[str, int]]
@@ -26,30 +23,9 @@ class Questions:
 
 
 def read(file: Path) -> Questions:
-    """The questions of a file; raises CollectionError naming the line."""
-    queries: dict[str, str] = {}
-    judgements: dict[str, dict[str, int]] = {}
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CollectionError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    for number, text in enumerate(lines, 1):
-        if text.strip():
-            query, relevant = _row(text, f"{file}, line {number}")
-            queries[str(number)], judgements[str(number)] = query, relevant
-    if not queries:
-        raise CollectionError(f"{file} holds no question; a line is {SHAPE}")
-    return Questions(queries, judgements)
-
-
-def _row(text: str, at: str) -> tuple[str, dict[str, int]]:
-    try:
-        row = cast("dict[str, Any]", json.loads(text))
-        query, relevant = row["query"], row["relevant"]
-        graded = relevant if isinstance(relevant, dict) else dict.fromkeys(relevant, 1)
-        found = {str(name): int(grade) for name, grade in cast("dict[str, Any]", graded).items()}
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise CollectionError(f"{at}: not of the form {SHAPE}") from None
-    if not isinstance(query, str) or not query.strip() or not found:
-        raise CollectionError(f"{at}: a question and at least one file that answers it are needed")
-    return query, found
+    """The questions of a file; raises QuestionsError naming the line."""
+    asked = questions.read(file)
+    return Questions(
+        {str(question.line): question.query for question in asked},
+        {str(question.line): dict(question.relevant) for question in asked},
+    )

@@ -15,7 +15,7 @@ from rich.live import Live
 from common.pool_client import PoolRejected, PoolUnavailable
 from common.postgres import Pool, open_pool
 from common.yaml_text import ConfigError
-from ingestion.listing import failed_table, sources_table
+from ingestion.listing import failed_table, sources_table, terminal
 from ingestion.main import configuration, run
 from ingestion.progress import Watch, failures_table, look_bar
 from ingestion.reindex_cli import Wanted
@@ -91,9 +91,8 @@ def list_sources(
 
     async def show(settings: IngestionSettings) -> None:
         tunables = configuration(settings).current.value
-        console = Console(highlight=False)
         async with _database(settings) as pool:
-            with Live(console=console, auto_refresh=False, transient=False) as live:
+            with Live(console=terminal(), auto_refresh=False, transient=False) as live:
                 while True:
                     listed = await _listed(SourceStates(pool), tunables, tenant)
                     live.update(sources_table(listed), refresh=True)
@@ -112,8 +111,7 @@ def failed(tenant: TenantOption = "default", store: StoreOption = None) -> None:
     async def show(settings: IngestionSettings) -> None:
         async with _database(settings) as pool:
             files = await Retries(pool).failed(Scope(tenant or "default", None), store=store)
-        console = Console(highlight=False)
-        console.print(failed_table(files) if files else "No file has failed.")
+        terminal().print(failed_table(files) if files else "No file has failed.")
 
     _run(show)
 
@@ -208,7 +206,7 @@ def _given(folder: Path, store: str, tenant: str, tunables: IngestionTunables) -
 async def _sync(
     settings: IngestionSettings, tunables: IngestionTunables, sources: list[Source], patience_s: float | None
 ) -> None:
-    console = Console(highlight=False)
+    console = terminal()
     async with AsyncExitStack() as stack:
         work = stack.enter_context(workspace(settings.cache_dir))
         pool = await stack.enter_async_context(_database(settings))

@@ -1,19 +1,27 @@
 """Tables for a terminal: how sources stand, and which files failed and why."""
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from vector_store.retries import FailedFile
 
+# A pipe or a log has no width of its own; narrower, the cells of nine columns would be cut to nothing.
+PIPE_WIDTH = 160
 BAR_WIDTH = 16
 MOST_REASONS = 3
 COLOURS = {"ok": "green", "failed": "red", "running": "cyan", "waiting": "yellow"}
+
+
+def terminal() -> Console:
+    """Where tables go."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def sources_table(sources: Sequence[Mapping[str, Any]]) -> RenderableType:

@@ -3,17 +3,14 @@
 Every step is a transaction of its own and is found done when the command is run again, so it may be killed at any time.
 """
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from common.deadline import Deadline
 from common.pool_client import PoolClient
+from common.questions import Question
 from ingestion.embed import BatchSize, embed_windows
 from ingestion.ingest import fingerprint_of, in_space, options_of
 from ingestion.tokens import Tokens, tokenizer_file
@@ -37,20 +34,6 @@ ROUNDS = 20
 
 class NotConfigured(ValueError):
     """The model is not one that ingestion knows; the message says where to name it."""
-
-
-class Judged(BaseModel):
-    """One line of a labelled set: a question and the documents that answer it, by file id or name, perhaps graded."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    query: str = Field(min_length=1)
-    relevant: dict[str, int] | list[str]
-
-    @property
-    def grades(self) -> Mapping[str, int]:
-        """The grade of each document; 1 where none is given."""
-        return self.relevant if isinstance(self.relevant, dict) else dict.fromkeys(self.relevant, 1)
 
 
 @dataclass(frozen=True)
@@ -139,7 +122,7 @@ class Reindexer:
                 return True
         return False
 
-    async def evaluate(self, scope: Scope, store_id: str, judged: Sequence[Judged]) -> tuple[Quality, Quality]:
+    async def evaluate(self, scope: Scope, store_id: str, judged: Sequence[Question]) -> tuple[Quality, Quality]:
         """The serving index and the shadow on the same questions."""
         state = await self.shadows.state(scope, store_id)
         if state is None:
@@ -149,7 +132,7 @@ class Reindexer:
         return serving, building
 
     async def _quality(
-        self, scope: Scope, store_id: str, judged: Sequence[Judged], space: EmbeddingSpace, search: Any
+        self, scope: Scope, store_id: str, judged: Sequence[Question], space: EmbeddingSpace, search: Any
     ) -> Quality:
         scores: list[tuple[float, float]] = []
         for line in judged:
@@ -159,7 +142,8 @@ class Reindexer:
             result: SearchResult = await search(scope, request)
             # A document may be named by its id or by its name.
             ranked = list(dict.fromkeys((hit.chunk.file_id, hit.filename) for hit in result.hits))[:RANKS]
-            scores.append(measured([max(line.grades.get(name, 0) for name in names) for names in ranked], line.grades))
+            grades = [max(line.relevant.get(name, 0) for name in names) for names in ranked]
+            scores.append(measured(grades, line.relevant))
         return Quality(*(math.fsum(column) / len(scores) for column in zip(*scores, strict=True)))
 
 
@@ -173,19 +157,3 @@ def measured(found: Sequence[int], grades: Mapping[str, int]) -> tuple[float, fl
 
 def _gain(grades: Sequence[int]) -> float:
     return math.fsum(grade / math.log2(place + 2) for place, grade in enumerate(grades))
-
-
-def read_judged(path: Path) -> list[Judged]:
-    """The labelled set; raises ValueError naming the line that cannot be read."""
-    judged: list[Judged] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if line.strip():
-            try:
-                judged.append(Judged.model_validate(json.loads(line)))
-            except (ValidationError, ValueError):
-                raise ValueError(
-                    f'{path}:{number}: not a line like {{"query": "…", "relevant": ["file id or name"]}}'
-                ) from None
-    if not judged:
-        raise ValueError(f"{path}: holds no questions")
-    return judged

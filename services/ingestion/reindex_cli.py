@@ -6,10 +6,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from common import questions
 from common.pool_client import PoolClient
 from common.postgres import open_pool
 from ingestion.embed import BatchSize
-from ingestion.reindex import Reindexer, read_judged
+from ingestion.reindex import Reindexer
 from ingestion.settings import IngestionSettings
 from ingestion.tunables import IngestionTunables
 from vector_store.catalog import Catalog
@@ -36,7 +37,7 @@ class Wanted:
 async def reindex(settings: IngestionSettings, tunables: IngestionTunables, wanted: Wanted) -> None:
     """Do what was told; raises ConflictError, NotFoundError, ValueError and what the pool raises."""
     console = Console(highlight=False, soft_wrap=True)
-    judged = read_judged(wanted.evaluate) if wanted.evaluate else []
+    judged = questions.read(wanted.evaluate) if wanted.evaluate else []
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(settings.database(), max_size=4))
         await pool.wait(timeout=DATABASE_WAIT_S)

@@ -4,6 +4,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from obstore.exceptions import BaseError as ObjectsError
 from psycopg import InterfaceError, OperationalError
+from psycopg.errors import DiskFull
 from starlette.requests import ClientDisconnect
 
 from common.errors import ApiError, error_body, invalid, not_found, unavailable
@@ -61,10 +62,20 @@ def as_api_error(error: Exception) -> ApiError:
             return unavailable("The language models cannot be reached at the moment.", error.retry_after_s or 1.0)
         case ClientDisconnect():
             return client_gone()
+        case _ if _full(error):
+            STORE_FAILURES.labels("StorageFull").inc()
+            log.error("storage_full", error=type(error).__name__, reason=str(error))
+            # Not 503: asked again, it would fail again, until someone makes room.
+            return ApiError(507, "There is no room left to store this.", type="server_error", code="storage_full")
         case _:
             STORE_FAILURES.labels(type(error).__name__).inc()
             log.error("store_failed", error=type(error).__name__, reason=str(error))
             return unavailable("The document store cannot be reached at the moment.")
+
+
+def _full(error: Exception) -> bool:
+    """The database's disk or the file store's; the latter says so in words alone."""
+    return isinstance(error, DiskFull) or (isinstance(error, ObjectsError) and _NO_ROOM in str(error))
 
 
 def install(app: FastAPI) -> None:
@@ -78,6 +89,7 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, answer)
 
 
+_NO_ROOM = "No space left on device"
 # The path parameters under which callers know these things.
 _ID_FIELDS = {
     "vector store": "vector_store_id",

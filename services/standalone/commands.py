@@ -1,13 +1,14 @@
-"""What can be said after `python -m standalone`: backup and restore with their options; nothing runs the platform."""
+"""What can be said after `python -m standalone`: stop, backup, restore, exec; nothing runs the platform."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from standalone import platform_run
 from standalone.backup import backup
-from standalone.components import Components
+from standalone.components import PACKAGES, Components
 from standalone.data_folder import Home
 from standalone.display import Display
 from standalone.errors import StartRefused
@@ -30,6 +31,9 @@ def run(arguments: Sequence[str], settings: StandaloneSettings, home: Home) -> N
             size = f"{len(made.files):,} files, {made.bytes / MB:,.1f} MB"
             display.line(f"{given.folder}: {size}, as of {made.finished_at:%F %T} UTC")
             display.line("It holds documents, keys and passwords: keep it where only you can read it.")
+        case "exec":
+            tool = Components(settings, home, Path.cwd()).tool(given.package, given.arguments)
+            os.execve(tool.arguments[0], [*tool.arguments], {**tool.environment})  # noqa: S606 - a package of our own
         case _:
             to = Home(given.to.absolute()) if given.to else home
             lacking = restore(given.folder.absolute(), to, _moment(given), given.objects)
@@ -44,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m standalone", description="Without a command: run the platform.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("stop", help="end the platform that runs in this folder")
+    doing = commands.add_parser("exec", help="run a command of a package on this installation's data")
+    doing.add_argument("package", choices=PACKAGES, help="such as `ingestion`, for `python -m ingestion …`")
+    doing.add_argument("arguments", nargs=argparse.REMAINDER, help="what follows the package, such as: sources --watch")
     backing_up = commands.add_parser("backup", help="copy everything into a new folder, while the platform runs or not")
     backing_up.add_argument("folder", type=Path, help="a folder that does not exist yet")
     restoring = commands.add_parser("restore", help="make an installation from a backup; overwrites nothing")

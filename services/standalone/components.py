@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,10 @@ QUIET_MLFLOW: Mapping[str, str] = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 LOCAL_HOSTS = "localhost,localhost:*,127.0.0.1,127.0.0.1:*,[::1],[::1]:*"
+
+
+# Packages with commands for a person, by the service whose configuration they read.
+PACKAGES: Mapping[str, str] = {"ingestion": "ingestion", "vector_store": "orchestrator"}
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,15 @@ class Components:
     def prometheus(self) -> Command:
         """What keeps the metrics and evaluates the alerts."""
         return observers.prometheus(self.settings, self.home, self.folder)
+
+    def tool(self, package: str, arguments: Sequence[str]) -> Command:
+        """`python -m <package> ARGUMENTS…` as the services see this installation; its schema as the owner does."""
+        service = PACKAGES[package]
+        environment = self.environment() | {
+            "FAIRLEAD_CONFIG_FILE": str(config_files.file(self.home.config, service)),
+            "FAIRLEAD_DATABASE_OWNER_URL": self.owner_url,
+        }
+        return Command(package, [sys.executable, "-m", package, *arguments], environment)
 
     def mlflow(self) -> Command:
         """The trace store."""

@@ -1,7 +1,10 @@
 """The whole platform as people run it: asked in the page and by OpenAI's own client, fed, retuned, locked with keys."""
 
 import asyncio
+import os
 import re
+import sys
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from openai import AsyncOpenAI, AuthenticationError, NotFoundError
 from playwright.async_api import Locator, Page, expect
 
 from e2e.questions import ask_and_wait
-from e2e.running_platform import RunningPlatform, free_ports, running
+from e2e.running_platform import ROOT, RunningPlatform, free_ports, running
 
 SAMPLES_QUESTION = "Which knot makes a fixed loop?"
 LIGHTHOUSE = """# The lighthouse of Brevoort
@@ -195,6 +198,15 @@ async def until(api: httpx.AsyncClient, holds: Callable[[dict[str, Any]], bool])
         while not holds(config := (await api.get("/config")).json()):
             await asyncio.sleep(0.05)
     return config
+
+
+async def test_a_command_finds_the_data_of_this_installation(platform: RunningPlatform) -> None:
+    command = [sys.executable, "-m", "standalone", "exec", "ingestion", "sources"]
+    environment = os.environ | {"FAIRLEAD_DATA": str(platform.folder)} | {k: str(v) for k, v in platform.ports.items()}
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=PIPE, stderr=STDOUT)
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, said.decode()
+    assert "samples" in said.decode()
 
 
 async def test_with_keys_the_page_asks_for_one_and_everything_is_still_there(

@@ -1,6 +1,7 @@
 """Ingestion end to end: documents/s and chunks/s of a folder, the folder again, memory of the worker (ARGS=FOLDER)."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sys
@@ -104,9 +105,9 @@ async def both(work: Path, database_url: str, pool_url: str, files: int, concurr
 
 async def one(what: str, work: Path, environment: dict[str, str], pool: Pool, files: int) -> Run:
     began = time.perf_counter()
-    known = {process.pid for process in psutil.Process().children(recursive=True)}
+    known = {process.pid for process in psutil.Process().children()}
     with platform.service("ingestion", work, environment) as url:
-        worker = [process for process in psutil.Process().children(recursive=True) if process.pid not in known]
+        worker = [process for process in psutil.Process().children() if process.pid not in known]
         store, peak = await indexed(Catalog(pool), worker, files, url)
         seconds = time.perf_counter() - began
     counts = await PostgresChunkStore(pool).count(SCOPE, store.id)
@@ -143,11 +144,12 @@ def synced(url: str) -> bool:
 
 
 def resident(process: psutil.Process) -> int:
-    """Memory of a process and of what it started, shared pages counted once for each."""
-    try:
-        return process.memory_info().rss + sum(child.memory_info().rss for child in process.children(recursive=True))
-    except psutil.Error:
-        return 0
+    """Memory of a process and of all that it started: a page that several share counts once (PSS), in bytes."""
+    total = 0
+    for each in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):  # it ended while it was asked
+            total += each.memory_full_info().pss
+    return total
 
 
 def show(runs: list[Run], files: list[Path], size: int) -> None:

@@ -176,7 +176,7 @@ async def test_what_cannot_be_is_refused_in_one_sentence(serving: Bench, tmp_pat
     assert "Say which model" in await reindex(serving, expected=1)
     bad = tmp_path / "bad.jsonl"
     bad.write_text('{"query": "x", "relevant": ["a"]}\n{"question": "?"}\n')
-    assert f"{bad}:2: not a line like" in await reindex(
+    assert f"{bad}, line 2: not of the form" in await reindex(
         serving, "--model", "second", "--evaluate", str(bad), expected=1
     )
     serving.configure(embedding={"others": [{"model": "second"}, {"model": "second", "version": "2"}]})

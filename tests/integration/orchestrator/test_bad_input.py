@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import subprocess
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -262,3 +264,21 @@ async def test_file_storage_that_fails_is_a_503(platform: Platform) -> None:
     response = await platform.http.post("/v1/files", **upload)
     assert response.status_code == 503
     assert str(objects) not in response.text
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may mount a small disk")
+async def test_a_full_disk_is_a_507_and_leaves_nothing(platform: Platform) -> None:
+    objects = platform.config_file.parent / "objects"
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(objects)]
+    if subprocess.run(mount, check=False, timeout=10).returncode:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        response = await platform.http.post(
+            "/v1/files", files={"file": ("a.txt", b"x" * 500_000)}, data={"purpose": "assistants"}
+        )
+        assert (response.status_code, response.json()["error"]["code"]) == (507, "storage_full")
+        assert (await platform.http.get("/v1/files")).json()["data"] == []
+        kept = await platform.http.post("/v1/files", files={"file": ("b.txt", b"x")}, data={"purpose": "assistants"})
+        assert kept.status_code == 200
+    finally:
+        subprocess.run(["umount", str(objects)], check=True, timeout=10)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from common.questions import QuestionsError
 from evaluation import report, runs
-from evaluation.collection import CollectionError
 from evaluation.questions import read
 from evaluation.runs import Run, RunError
 from evaluation.search import by_document, document_name
@@ -73,8 +73,8 @@ def test_own_questions_are_read_and_broken_ones_refused_by_line(tmp_path: Path) 
     assert asked.name_of({"file_id": "file-1", "filename": "x"}) == "file-1"
     assert asked.name_of({"file_id": "file-2", "filename": "tower.md"}) == "tower.md"
     file.write_text('{"query": "how high?", "relevant": []}\n')
-    with pytest.raises(CollectionError, match="line 1: a question and at least one file"):
+    with pytest.raises(QuestionsError, match="line 1: a question and at least one file"):
         read(file)
     file.write_text("how high?\n")
-    with pytest.raises(CollectionError, match="line 1: not of the form"):
+    with pytest.raises(QuestionsError, match="line 1: not of the form"):
         read(file)
