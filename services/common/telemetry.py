@@ -15,6 +15,7 @@ from opentelemetry.util.types import AttributeValue
 
 from common.logs import get_logger
 from common.metrics import SPANS
+from common.release_start import ReleaseStart
 from common.settings import ServiceSettings
 
 log = get_logger("telemetry")
@@ -132,6 +133,7 @@ class Telemetry:
                 )
             )
         self._tracer = self._provider.get_tracer("fairlead")
+        self._release_start = ReleaseStart(settings.traces_first_kept)
         self.capture_content = settings.environment != "prod"
 
     @contextmanager
@@ -170,6 +172,8 @@ class Telemetry:
             set_status_on_exception=False,
         ) as otel:
             span = Span(otel, self.capture_content)
+            if root:
+                self._release_start.mark(otel)
             try:
                 yield span
             except Exception as error:

@@ -114,3 +114,16 @@ def test_spans_that_cannot_be_sent_are_counted(monkeypatch: pytest.MonkeyPatch) 
         pass
     tracing.close()
     assert telemetry.SPANS.labels("away", "failed")._value.get() == 1
+
+
+async def test_the_first_traces_of_a_release_are_marked(receiver: Received) -> None:
+    url, spans, _ = receiver
+    tracing = Telemetry(ServiceSettings(service="test", otlp_endpoint=url, traces_first_kept=2))
+    for number in range(3):
+        with tracing.root_span(f"root {number}", {}), tracing.span(f"step {number}"):
+            pass
+    await asyncio.to_thread(tracing.close)
+
+    marked = {span.name for span in spans if attributes(span).get("fairlead.trace.first_of_release") is True}
+    assert marked == {"root 0", "root 1"}
+    assert len(spans) == 6
