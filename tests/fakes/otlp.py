@@ -50,7 +50,7 @@ class Backend:
             if self.down:
                 self.refused += 1
                 return web.Response(status=503)
-            self.headers.append(dict(request.headers))
+            self.headers.append({name.lower(): value for name, value in request.headers.items()})
             message = ExportTraceServiceRequest.FromString(body)
             self.spans += [span for r in message.resource_spans for scope in r.scope_spans for span in scope.spans]
         return web.Response()
