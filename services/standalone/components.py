@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from standalone import config_files, wal_archive
+from standalone import config_files, observers, wal_archive
 from standalone.data_folder import Home
 from standalone.databases import Role, Roles
 from standalone.postgres import DataFolder, server_url
@@ -74,6 +74,7 @@ class Components:
             "FAIRLEAD_ENVIRONMENT": os.environ.get("FAIRLEAD_ENVIRONMENT", "local"),
             "FAIRLEAD_COMMIT": os.environ.get("FAIRLEAD_COMMIT") or commit(self.folder),
             "FAIRLEAD_DRAIN_S": str(DRAIN_S),
+            **self._collected(),
         }
 
     def postgres(self) -> Command:
@@ -89,16 +90,16 @@ class Components:
 
     def local_models(self) -> Command:
         """Embeddings and offline answers."""
-        return self._service("local-models", self.settings.local_models_port, 1)
+        return self._service("local-models", self.settings.local_models_port, 3)
 
     def llm_proxy(self) -> Command:
         """The pool; its configuration names the service key by this variable."""
         key = {"FAIRLEAD_SERVICE_KEY": self.home.secret("service-key")}
-        return self._service("llm-proxy", self.settings.llm_proxy_port, 2, key)
+        return self._service("llm-proxy", self.settings.llm_proxy_port, 4, key)
 
     def ingestion(self) -> Command:
         """The worker that keeps documents in step."""
-        return self._service("ingestion", self.settings.ingestion_port, 3)
+        return self._service("ingestion", self.settings.ingestion_port, 5)
 
     def orchestrator(self, experiment: str | None) -> Command:
         """Answers; traced into the MLflow experiment of that number, if there is one."""
@@ -106,12 +107,21 @@ class Components:
         if experiment is not None:
             mlflow = f"http://127.0.0.1:{self.settings.mlflow_port}"
             traced = {
-                "FAIRLEAD_OTLP_ENDPOINT": f"{mlflow}/v1/traces",
-                "FAIRLEAD_OTLP_HEADERS": f"x-mlflow-experiment-id={experiment}",
                 "FAIRLEAD_MLFLOW_URL": mlflow,
                 "FAIRLEAD_TRACE_URL": f"{mlflow}/#/experiments/{experiment}/traces/tr-{{trace_id}}",
             }
-        return self._service("orchestrator", self.settings.orchestrator_port, 3, traced)
+            if self.settings.observe != "full":
+                traced["FAIRLEAD_OTLP_ENDPOINT"] = f"{mlflow}/v1/traces"
+                traced["FAIRLEAD_OTLP_HEADERS"] = f"x-mlflow-experiment-id={experiment}"
+        return self._service("orchestrator", self.settings.orchestrator_port, 5, traced)
+
+    def collector(self, experiment: str) -> Command:
+        """What traces go through on their way into that experiment."""
+        return observers.collector(self.settings, self.home, experiment)
+
+    def prometheus(self) -> Command:
+        """What keeps the metrics and evaluates the alerts."""
+        return observers.prometheus(self.settings, self.home, self.folder)
 
     def tool(self, package: str, arguments: Sequence[str]) -> Command:
         """`python -m <package> ARGUMENTS…` as the services see this installation; its schema as the owner does."""
@@ -131,6 +141,12 @@ class Components:
         }
         arguments = ["--port", str(self.settings.mlflow_port), "--artifacts", str(self.home.artifacts)]
         return Command("mlflow", [sys.executable, "-m", "standalone.mlflow_server", *arguments], environment, layer=1)
+
+    def _collected(self) -> dict[str, str]:
+        """Where every service sends its spans when there is a collector."""
+        if self.settings.observe != "full":
+            return {}
+        return {"FAIRLEAD_OTLP_ENDPOINT": f"http://127.0.0.1:{self.settings.collector_port}/v1/traces"}
 
     @property
     def owner_url(self) -> str:

@@ -44,6 +44,14 @@ class Home:
         return self.path / "mlflow"
 
     @property
+    def collector(self) -> Path:
+        return self.path / "collector"
+
+    @property
+    def prometheus(self) -> Path:
+        return self.path / "prometheus"
+
+    @property
     def config(self) -> Path:
         return self.path / "config"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 
 from common import key_file
-from standalone import config_files, ports, welcome
+from standalone import config_files, observers, ports, welcome
 from standalone.components import Components
 from standalone.data_folder import Home, write_failure
 from standalone.display import Display
@@ -33,6 +33,8 @@ async def run(settings: StandaloneSettings, home: Home, folder: Path) -> int:
     home.prepare()
     with home.locked() as lock:
         ports.require_free(settings.ports())
+        if settings.observe == "full":
+            observers.require_installed()
         try:
             config_files.prepare(home.config, settings)
             prepare_keys(home, settings)

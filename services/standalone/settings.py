@@ -9,6 +9,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from standalone.errors import StartRefused
 
 OFF = "off"
+OBSERVERS = (
+    "prometheus",
+    "collector",
+    "collector_grpc",
+    "collector_promoted",
+    "collector_metrics",
+    "collector_spanmetrics",
+    "collector_health",
+)
 
 
 class StandaloneSettings(BaseSettings):
@@ -18,6 +27,9 @@ class StandaloneSettings(BaseSettings):
 
     docs: Path | None = Field(default=None, description="Folder of documents to answer from.")
     tracing: Literal["on", "off"] = Field(default="on", description="off: leave MLflow out.")
+    observe: Literal["answers", "full"] = Field(
+        default="answers", description="full: a trace collector and Prometheus as well, with every service traced."
+    )
     auth: Literal["none", "keys"] = Field(default="none", description="keys: every request needs an API key.")
     model_url: str | None = Field(default=None, description="OpenAI-compatible endpoint that answers; off: none.")
     model: str | None = Field(default=None, description="The model's name there.")
@@ -33,6 +45,13 @@ class StandaloneSettings(BaseSettings):
     ingestion_port: int = Field(default=8083, ge=1, le=65535)
     mlflow_port: int = Field(default=5000, ge=1, le=65535)
     postgres_port: int = Field(default=5433, ge=1, le=65535)
+    prometheus_port: int = Field(default=9090, ge=1, le=65535)
+    collector_port: int = Field(default=4318, ge=1, le=65535, description="OTLP over HTTP.")
+    collector_grpc_port: int = Field(default=4317, ge=1, le=65535, description="OTLP over gRPC.")
+    collector_promoted_port: int = Field(default=4319, ge=1, le=65535, description="OTLP/HTTP past sampling.")
+    collector_metrics_port: int = Field(default=8888, ge=1, le=65535, description="What the collector says of itself.")
+    collector_spanmetrics_port: int = Field(default=8889, ge=1, le=65535, description="Metrics made of spans.")
+    collector_health_port: int = Field(default=13133, ge=1, le=65535)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -50,6 +69,8 @@ class StandaloneSettings(BaseSettings):
             )
         if self.docs is not None and not self.docs.is_dir():
             raise StartRefused(f"DOCS={self.docs} is not a folder: give the folder that holds your documents")
+        if self.observe == "full" and self.tracing == "off":
+            raise StartRefused("OBSERVE=full needs the trace store: leave TRACING=off away")
         names = {port: name for name, port in self.ports().items()}
         if len(names) != len(self.ports()):
             raise StartRefused(
@@ -62,6 +83,8 @@ class StandaloneSettings(BaseSettings):
         fields = ["orchestrator", "llm_proxy", "local_models", "ingestion", "postgres"]
         if self.tracing == "on":
             fields.append("mlflow")
+        if self.observe == "full":
+            fields += OBSERVERS
         return {f"{name}_port".upper(): getattr(self, f"{name}_port") for name in fields}
 
 

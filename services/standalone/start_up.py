@@ -50,12 +50,16 @@ class StartUp:
                 group.create_task(self._serve(parts.llm_proxy(), ports.llm_proxy_port)),
             )
             await self._postgres()
+            if ports.observe == "full":
+                group.create_task(self._serve(parts.prometheus(), ports.prometheus_port, "/-/ready"))
             # MLflow takes longest, so the rest waits for it only where it must: at the first start.
             traced = group.create_task(self._mlflow()) if ports.tracing == "on" else None
             known = await asyncio.to_thread(experiment.known, parts.mlflow_database_url) if traced else None
             indexing = group.create_task(self._schema_and_worker())
             if traced and known is None:
                 known = await traced
+            if known and ports.observe == "full":
+                group.create_task(self._serve(parts.collector(known), ports.collector_health_port, "/"))
             await self._serve(parts.orchestrator(known), ports.orchestrator_port)
             await asyncio.gather(indexing, *models)
             found = await self._documents()

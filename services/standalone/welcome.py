@@ -24,6 +24,11 @@ def show(display: Display, components: Components, found: Found, seconds: float,
     if settings.tracing == "on":
         later = "" if traces_ready else "   (in a moment)"
         display.line(f"  traces   http://127.0.0.1:{settings.mlflow_port}/{later}")
+    if settings.observe == "full":
+        display.line(f"  metrics  http://127.0.0.1:{settings.prometheus_port}/query   (alerts: …/alerts)")
+        display.line(
+            f"  spans    http://127.0.0.1:{settings.collector_port}/v1/traces takes OTLP from your own programs"
+        )
     if settings.auth == "keys":
         keys = f"{shlex.quote(sys.executable)} -m common.keys create --file {quoted(home.secrets / 'keys.json')}"
         display.line(f"  key      {quoted(home.secrets / 'user-key')}")

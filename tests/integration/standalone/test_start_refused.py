@@ -48,6 +48,15 @@ def test_a_port_in_use(tmp_path: Path) -> None:
     assert "MLFLOW_PORT=" in said
 
 
+def test_programs_that_are_not_installed(tmp_path: Path) -> None:
+    (tmp_path / "prometheus").touch(mode=0o755)
+    observers = ("PROMETHEUS", "COLLECTOR", "COLLECTOR_GRPC", "COLLECTOR_PROMOTED")
+    observers += ("COLLECTOR_METRICS", "COLLECTOR_SPANMETRICS", "COLLECTOR_HEALTH")
+    ports = {f"{name}_PORT": str(free_port()) for name in observers}
+    said = the_sentence(start(tmp_path, OBSERVE="full", PATH=str(tmp_path), **ports))
+    assert "there is no `otelcol` on PATH: take it from https://" in said
+
+
 def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
     said = the_sentence(start(tmp_path, FAIRLEAD_DATA="/sys/fairlead"))  # not even by root
     assert said.startswith("/sys/fairlead may not be written")

@@ -22,6 +22,8 @@ from standalone.settings import StandaloneSettings
             "MODEL_KEY_FILE=/no/such/key cannot be read",
         ),
         ({"mlflow_port": 8080}, "two components have the same port"),
+        ({"observe": "full", "prometheus_port": 8888}, "COLLECTOR_METRICS_PORT=8888"),
+        ({"observe": "full", "tracing": "off"}, "OBSERVE=full needs the trace store"),
     ],
 )
 def test_what_cannot_work_is_refused(given: dict[str, object], said: str) -> None:
@@ -42,3 +44,9 @@ def test_settings_come_from_the_names_that_make_hands_on(monkeypatch: pytest.Mon
     settings = StandaloneSettings()
     assert (settings.docs, settings.tracing, settings.orchestrator_port) == (tmp_path, "off", 18080)
     assert settings.auth == "none"
+
+
+def test_the_observers_ports_matter_only_with_them() -> None:
+    without = StandaloneSettings.model_validate({"prometheus_port": 8888}).ports()
+    assert not [name for name in without if name.startswith(("COLLECTOR", "PROMETHEUS"))]
+    assert StandaloneSettings.model_validate({"observe": "full"}).ports()["COLLECTOR_PORT"] == 4318
