@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
-import re2
+import re2 as untyped  # pyright: ignore[reportMissingTypeStubs]
 
+re2: Any = untyped
 # A custom pattern is for one word or number, not for a program.
 LONGEST_PATTERN = 500
 
@@ -129,7 +130,11 @@ def _replacement(pattern: Pattern) -> Any:
     check = pattern.check
     if check is None:
         return pattern.replacement
-    return lambda match: pattern.replacement if check(match[0]) else match[0]
+
+    def checked_match(match: Any) -> str:
+        return pattern.replacement if check(match[0]) else match[0]
+
+    return checked_match
 
 
 def checked(name: str, expression: str) -> str:
