@@ -41,7 +41,7 @@ format: bootstrap ## Put the code in order
 	@$(VENV)/ruff check --fix --quiet
 	@$(VENV)/ruff format --quiet
 
-generate: bootstrap ## Write what is generated from the code: docs/configuration.md
+generate: bootstrap ## Write what is generated from the code (docs/generate.py lists it)
 	@$(VENV)/python docs/generate.py
 
 check-generated: bootstrap

@@ -13,8 +13,9 @@ from common import error_handlers, errors, health, logs, probes
 from common.auth import Authenticator, CallerDep
 from common.body_limit import BodyLimit
 from common.http_metrics import HttpMetrics
-from common.live_config import LiveConfig
+from common.live_config import LiveConfig, Snapshot
 from common.metrics import BUILD
+from common.observing import TelemetryTunables
 from common.serving import serve
 from common.settings import ServiceSettings
 from common.telemetry import Telemetry
@@ -67,6 +68,8 @@ def create_app(
     app.state.telemetry = Telemetry(settings)
     app.state.auth = Authenticator(settings)
     app.state.live = live
+    if live is not None:
+        observe(live, app.state.telemetry, settings)
     BUILD.labels(settings.service, settings.commit, settings.environment).set(1)
 
     app.include_router(probes.router(state))
@@ -80,6 +83,19 @@ def create_app(
     app.add_middleware(HttpMetrics, owner=app, service=settings.service)
     app.add_middleware(RequestId)
     return app
+
+
+def observe(live: LiveConfig[Any], telemetry: Telemetry, settings: ServiceSettings) -> None:
+    """Log and capture as the tunables say, now and after each change of them."""
+
+    def apply(snapshot: Snapshot[Any]) -> None:
+        wanted: TelemetryTunables = snapshot.value.telemetry
+        telemetry.capture(wanted.content)
+        logs.follow(wanted.logs.level, wanted.logs.modules, settings.log_level)
+        logs.redact_with(wanted.content.redactor())
+
+    live.subscribe(apply)
+    apply(live.current)
 
 
 def _operations(live: LiveConfig[Any] | None) -> APIRouter:

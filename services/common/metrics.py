@@ -26,5 +26,9 @@ def histogram(name: str, help: str, labels: Sequence[str] = (), buckets: Sequenc
 BUILD = gauge("build_info", "Always 1; what this process was built from", ["service", "commit", "environment"])
 HTTP_REQUESTS = counter("http_requests_total", "Requests answered", ["service", "route", "method", "status"])
 HTTP_SECONDS = histogram("http_request_seconds", "Time to the last byte of the answer", ["service", "route"])
-SPANS = counter("spans_total", "Spans by what became of them at the exporter", ["service", "result"])
+SPANS = counter(
+    "spans_total", "Spans: ended = exported + failed + dropped + those that still wait", ["service", "result"]
+)
+SPANS_LOST = counter("spans_lost_total", "Spans that failed or were dropped, by reason", ["service", "reason"])
+SPANS_QUEUED = gauge("spans_queued", "Spans that wait to be sent", ["service"])
 HTTP_OPEN = gauge("http_requests_open", "Requests being answered now", ["service"])

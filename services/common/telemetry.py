@@ -3,39 +3,36 @@
 import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Literal
 
 from opentelemetry import propagate, trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.trace import Link, Status, StatusCode
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import AttributeValue
 
-from common.logs import get_logger
-from common.metrics import SPANS
+from common.observing import Capture, ContentTunables
+from common.otel_environment import OtelEnvironment
+from common.redaction import default
 from common.release_start import ReleaseStart
 from common.settings import ServiceSettings
-
-log = get_logger("telemetry")
+from common.span_export import CAPTURE, SpanExport
 
 Kind = Literal["CHAIN", "RETRIEVER", "RERANKER", "EMBEDDING", "LLM", "GUARDRAIL", "TOOL"]
-# A trace store that is away for a while costs memory up to this many spans; then the oldest wait, newer are dropped.
-QUEUE_SPANS = 4096
-BATCH_SPANS = 256
-EXPORT_EVERY_MS = 1000
-EXPORT_TIMEOUT_S = 5
 # Longer content is cut and marked: a 10 MB prompt must not become a 10 MB span.
 LONGEST_CONTENT = 256 * 1024
+# The SDK's 128 would silently leave out documents where fifty are retrieved, each with several attributes.
+MOST_ATTRIBUTES = 1024
 
 
 class Span:
     """The span being written. Content enters by `input`, `output` and `documents` alone, which capture switches off."""
 
-    def __init__(self, otel: trace.Span, capture: bool) -> None:
+    def __init__(self, otel: trace.Span, capture: Capture) -> None:
         self._otel = otel
-        self._capture = capture and otel.is_recording()
+        self._capture = capture != "off" and otel.is_recording()
 
     @property
     def trace_id(self) -> str:
@@ -107,50 +104,76 @@ class Span:
 
 
 class Telemetry:
-    """The tracer of one service. Made once, in `create_app`."""
+    """The tracer of one service. Made once, in `create_app`.
+
+    It takes what OpenTelemetry's environment variables say (`common.otel_environment`); Fairlead's own settings come
+    before them.
+    """
 
     def __init__(self, settings: ServiceSettings) -> None:
+        environment = OtelEnvironment()
+        self.service = environment.service_name or settings.service
         resource = Resource.create(
             {
-                "service.name": settings.service,
+                "service.name": self.service,
                 "service.version": settings.commit,
                 "deployment.environment.name": settings.environment,
                 "container.image.digest": settings.image_digest,
             }
         )
-        self.service = settings.service
         # Without a receiver the provider still makes ids, so that answers carry a trace id in either case.
-        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        if settings.otlp_endpoint:
-            headers = settings.otlp_headers.get_secret_value() if settings.otlp_headers else ""
-            exporter = OTLPSpanExporter(
-                endpoint=settings.otlp_endpoint, headers=_headers(headers), timeout=EXPORT_TIMEOUT_S
-            )
-            self._provider.add_span_processor(
-                _CountingProcessor(
-                    settings.service,
-                    _CountingExporter(settings.service, exporter),
-                )
-            )
+        limits = SpanLimits(max_span_attributes=environment.most_attributes or MOST_ATTRIBUTES)
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False, span_limits=limits)
+        self._redactor = default()
+        receiver = environment.receiver(settings)
+        self._export: SpanExport | None = None
+        if receiver is not None:
+            self._export = SpanExport(settings.service, receiver, self._redacted, environment.bounds())
+            self._provider.add_span_processor(self._export)
         self._tracer = self._provider.get_tracer("fairlead")
         self._release_start = ReleaseStart(settings.traces_first_kept)
-        self.capture_content = settings.environment != "prod"
+        self._ids = RandomIdGenerator()
+        self._disabled = environment.sdk_disabled
+        self._environment = settings.environment
+        self._content = ContentTunables()
+
+    def capture(self, content: ContentTunables) -> None:
+        """Capture content as these tunables say, from the next span on."""
+        self._redactor = content.redactor()
+        self._content = content
+
+    def _redacted(self, text: str) -> str:
+        return self._redactor.text(text)
 
     @contextmanager
     def span(self, name: str, kind: Kind = "CHAIN", **attributes: AttributeValue | None) -> Generator[Span]:
         """A step: a child of the current span. An exception that leaves it marks it as failed."""
-        with self._open(name, kind, attributes, root=False, links=()) as span:
+        with self._open(name, kind, attributes, root=False, links=(), capture=_capture.get()) as span:
             yield span
 
     @contextmanager
     def root_span(
-        self, name: str, headers: Mapping[str, str], kind: Kind = "CHAIN", **attributes: AttributeValue | None
+        self,
+        name: str,
+        headers: Mapping[str, str],
+        kind: Kind = "CHAIN",
+        *,
+        tenant: str | None = None,
+        **attributes: AttributeValue | None,
     ) -> Generator[Span]:
-        """A request: parentless, because trace stores list a trace by its root, with a link to the caller's span."""
+        """A request: parentless, because trace stores list a trace by its root, with a link to the caller's span.
+
+        The tenant decides how much content is captured, in this span and in those below it.
+        """
         caller = trace.get_current_span(propagate.extract(headers)).get_span_context()
         links = (Link(caller),) if caller.is_valid else ()
-        with self._open(name, kind, attributes, root=True, links=links) as span:
-            yield span
+        capture = self._content.capture_for(tenant, self._environment)
+        token = _capture.set(capture)
+        try:
+            with self._open(name, kind, attributes, root=True, links=links, capture=capture) as span:
+                yield span
+        finally:
+            _capture.reset(token)
 
     @contextmanager
     def _open(
@@ -161,17 +184,22 @@ class Telemetry:
         *,
         root: bool,
         links: Sequence[Link],
+        capture: Capture,
     ) -> Generator[Span]:
+        if self._disabled:
+            with trace.use_span(self._nothing(root)) as otel:
+                yield Span(otel, "off")
+            return
         given = {key: value for key, value in attributes.items() if value is not None}
         with self._tracer.start_as_current_span(
             name,
             context=trace.set_span_in_context(trace.INVALID_SPAN) if root else None,
-            attributes={"openinference.span.kind": kind, **given},
+            attributes={"openinference.span.kind": kind, CAPTURE: capture, **given},
             links=links,
             record_exception=False,
             set_status_on_exception=False,
         ) as otel:
-            span = Span(otel, self.capture_content)
+            span = Span(otel, capture)
             if root:
                 self._release_start.mark(otel)
             try:
@@ -180,10 +208,20 @@ class Telemetry:
                 span.fail(error)
                 raise
 
+    def _nothing(self, root: bool) -> trace.Span:
+        """With OTEL_SDK_DISABLED: no span, but an id, which answers and feedback go by."""
+        above = trace.get_current_span().get_span_context()
+        trace_id = self._ids.generate_trace_id() if root or not above.is_valid else above.trace_id
+        flags = TraceFlags(TraceFlags.DEFAULT)
+        return NonRecordingSpan(SpanContext(trace_id, self._ids.generate_span_id(), is_remote=False, trace_flags=flags))
+
     def close(self) -> None:
         """Send what is queued, for as long as one export may take, and stop."""
-        self._provider.force_flush(EXPORT_TIMEOUT_S * 1000)
         self._provider.shutdown()
+
+
+# How much of the request that is being served goes into its spans.
+_capture: ContextVar[Capture] = ContextVar("capture", default="off")
 
 
 def current_trace_id() -> str | None:
@@ -197,49 +235,3 @@ def trace_headers() -> dict[str, str]:
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
     return carrier
-
-
-class _CountingExporter(SpanExporter):
-    """Counts what the receiver took and what it did not: lost spans must be seen somewhere."""
-
-    def __init__(self, service: str, inner: SpanExporter) -> None:
-        self._inner = inner
-        self._exported = SPANS.labels(service, "exported")
-        self._failed = SPANS.labels(service, "failed")
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Pass the batch on; runs in the processor's thread."""
-        result = self._inner.export(spans)
-        (self._exported if result is SpanExportResult.SUCCESS else self._failed).inc(len(spans))
-        return result
-
-    def shutdown(self) -> None:
-        """Close the connection to the receiver."""
-        self._inner.shutdown()
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Nothing is held back here."""
-        return self._inner.force_flush(timeout_millis)
-
-
-class _CountingProcessor(BatchSpanProcessor):
-    """Counts spans as they end: ended − exported − failed is what waits or was dropped by a full queue."""
-
-    def __init__(self, service: str, exporter: SpanExporter) -> None:
-        super().__init__(
-            exporter,
-            max_queue_size=QUEUE_SPANS,
-            max_export_batch_size=BATCH_SPANS,
-            schedule_delay_millis=EXPORT_EVERY_MS,
-        )
-        self._ended = SPANS.labels(service, "ended")
-
-    def on_end(self, span: ReadableSpan) -> None:
-        """Queue the span for the background thread."""
-        self._ended.inc()
-        super().on_end(span)
-
-
-def _headers(text: str) -> dict[str, str]:
-    pairs = (pair.partition("=") for pair in text.split(",") if "=" in pair)
-    return {name.strip().lower(): value.strip() for name, _, value in pairs}

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from common.live_config import Tunables
+from common.observing import ServiceTunables
 from ingestion.sources.kind import Name
 from ingestion.sources.registry import AnySource
 
@@ -132,7 +133,7 @@ class LimitTunables(Tunables):
     )
 
 
-class IngestionTunables(Tunables):
+class IngestionTunables(ServiceTunables):
     """Tunables of the ingestion worker."""
 
     sources: tuple[AnySource, ...] = Field(

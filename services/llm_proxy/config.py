@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter, model_validato
 
 from common.key_reference import KeyReference
 from common.live_config import Tunables
+from common.observing import ServiceTunables
 
 _URL = TypeAdapter(HttpUrl)
 Operation = Literal["chat", "completions", "responses", "embeddings", "rerank"]
@@ -214,7 +215,7 @@ class Metrics(Tunables):
     answer_headers: bool = Field(default=True, description="Whether answers say which endpoint served, and how.")
 
 
-class PoolConfig(Tunables):
+class PoolConfig(ServiceTunables):
     """The whole file."""
 
     models: dict[str, Model] = Field(min_length=1)

@@ -27,9 +27,7 @@ class Span:
     fixed: bytes = b""
     """Attributes that many spans share, encoded by `attributes` once."""
     attributes: dict[str, Value] = field(default_factory=dict[str, Value])
-    events: list[tuple[int, str, Mapping[str, Value]]] = field(
-        default_factory=list[tuple[int, str, Mapping[str, Value]]]
-    )
+    events: list[tuple[int, str, dict[str, Value]]] = field(default_factory=list[tuple[int, str, dict[str, Value]]])
     error: str | None = None
 
 

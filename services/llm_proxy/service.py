@@ -42,6 +42,8 @@ class Pool:
         )
         self._live.load()
         self._tracing = Tracing(settings)
+        self._live.subscribe(lambda snapshot: self._observe(snapshot.value, settings))
+        self._observe(self._live.current.value, settings)
         database = settings.database_url
         self._admission = Admission(
             self._live,
@@ -53,6 +55,13 @@ class Pool:
         self._proxy = Proxy(self._admission, Authenticator(settings), self._tracing, settings.max_body_bytes)
         self._operations = Operations(self._proxy, self._live, self.health)
         BUILD.labels(settings.service, settings.commit, settings.environment).set(1)
+
+    def _observe(self, config: PoolConfig, settings: PoolSettings) -> None:
+        wanted = config.telemetry
+        logs.follow(wanted.logs.level, wanted.logs.modules, settings.log_level)
+        redactor = wanted.content.redactor()
+        logs.redact_with(redactor)
+        self._tracing.redactor = redactor
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Serve a model call, a page of the pool's own, or the server's start and end."""

@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI, Request
 from common import postgres
 from common.app import Resources
 from common.deadline import Deadline
-from common.live_config import LiveConfig, Snapshot
+from common.live_config import LiveConfig
 from common.logs import get_logger
 from common.pool_client import PoolClient
 from common.telemetry import Telemetry
@@ -76,7 +76,6 @@ def held_by(settings: OrchestratorSettings, live: LiveConfig[OrchestratorTunable
     @asynccontextmanager
     async def hold(app: FastAPI) -> AsyncGenerator[None]:
         telemetry: Telemetry = app.state.telemetry
-        _follow_capture(live, telemetry, settings)
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(
                 postgres.open_pool(settings.database(), min_size=2, max_size=settings.database_connections)
@@ -175,14 +174,3 @@ def _watch_health(app: FastAPI, database: postgres.Pool, pool: PoolClient) -> No
 
     app.state.health.add("postgres", schema, critical=True)
     app.state.health.add("llm-proxy", models, critical=False)
-
-
-def _follow_capture(
-    live: LiveConfig[OrchestratorTunables], telemetry: Telemetry, settings: OrchestratorSettings
-) -> None:
-    def apply(snapshot: Snapshot[OrchestratorTunables]) -> None:
-        wanted = snapshot.value.content_capture
-        telemetry.capture_content = settings.environment != "prod" if wanted == "auto" else wanted == "on"
-
-    live.subscribe(apply)
-    apply(live.current)

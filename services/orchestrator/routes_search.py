@@ -68,7 +68,8 @@ async def search_store(
         rerank=body.ranking_options.reranks,
         explain=body.fairlead.explain,
     )
-    with held.parts.telemetry.root_span("search", request.headers, kind="RETRIEVER") as span:
+    tracing = held.parts.telemetry
+    with tracing.root_span("search", request.headers, kind="RETRIEVER", tenant=caller.tenant) as span:
         span.set("fairlead.config_hash", config.hash)
         span.set("fairlead.tenant", caller.tenant)
         found = await Search(held.parts, caller, config.value, deadline).run(wanted, span)

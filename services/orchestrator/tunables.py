@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from common.live_config import Tunables
+from common.observing import ServiceTunables
 from orchestrator.pipeline import prompt
 from vector_store.models import DEFAULT_KEYWORD_WEIGHT
 
@@ -38,7 +39,7 @@ class TenantQuota(Tunables):
     requests_per_minute: int | None = Field(default=None, ge=1, le=1_000_000, description="Requests to the API.")
 
 
-class OrchestratorTunables(Tunables):
+class OrchestratorTunables(ServiceTunables):
     """Tunables of the answer pipeline and the search route."""
 
     top_k: int = Field(
@@ -266,11 +267,6 @@ class OrchestratorTunables(Tunables):
         default=("auditors",),
         max_length=16,
         description="Keys of these groups read the tenant's whole audit log; any other reads what it did itself.",
-        json_schema_extra=_change("live"),
-    )
-    content_capture: Literal["auto", "on", "off"] = Field(
-        default="auto",
-        description="Whether traces hold questions, passages and answers; auto: everywhere but in prod.",
         json_schema_extra=_change("live"),
     )
 

@@ -32,8 +32,11 @@ MAX_RRF_K = 1000
 _FACTS = """
 SELECT *, set_config('max_parallel_workers_per_gather', '0', true), set_config('jit', 'off', true),
        set_config('hnsw.iterative_scan', 'relaxed_order', true),
-       set_config('hnsw.ef_search', %(ef_search)s::integer::text, true)
-FROM search_facts(%(tenant)s, %(store_ids)s, %(text)s)
+       set_config('hnsw.ef_search', least(%(most)s, greatest(
+           %(nearest)s, %(ef_search)s * sqrt(greatest(1, space.vectors / %(up_to_vectors)s))))::integer::text, true)
+FROM search_facts(%(tenant)s, %(store_ids)s, %(text)s),
+     LATERAL (SELECT coalesce(max((s->>'space_vectors')::float8), 0) AS vectors
+              FROM jsonb_array_elements(stores) AS s) AS space
 """
 # The files that the caller may see and the filter leaves.
 _ALLOWED = """
@@ -43,6 +46,16 @@ WHERE sf.store_no = ANY(%(stores)s)
   AND {filter}
 """
 _COUNT_ALLOWED = "SELECT coalesce(sum(chunk_count), 0)::bigint AS chunks FROM ({allowed}) AS a"
+
+
+@dataclass(frozen=True, slots=True)
+class GraphEffort:
+    """How far the graph index looks: `ef_search` up to so many vectors, further in larger indexes."""
+
+    ef_search: int
+    up_to_vectors: int
+    nearest: int
+    """How many are wanted; it never looks less far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +103,9 @@ class SearchPlan:
         return self.chunks if self.allowed is None else self.allowed.chunks
 
 
-async def plan_search(conn: AsyncConnection[Any], scope: Scope, request: SearchRequest, ef_search: int) -> SearchPlan:
+async def plan_search(
+    conn: AsyncConnection[Any], scope: Scope, request: SearchRequest, effort: GraphEffort
+) -> SearchPlan:
     """Raises NotFoundError, InvalidError and SpaceMismatchError."""
     _check(request)
     facts = await fetch_one(
@@ -100,7 +115,10 @@ async def plan_search(conn: AsyncConnection[Any], scope: Scope, request: SearchR
             "tenant": scope.tenant,
             "store_ids": list(request.store_ids),
             "text": storable(lookup_text(request.text[:MAX_QUERY_CHARACTERS])),
-            "ef_search": ef_search,
+            "ef_search": effort.ef_search,
+            "up_to_vectors": float(effort.up_to_vectors),
+            "nearest": effort.nearest,
+            "most": MAX_CANDIDATES,
         },
     )
     assert facts is not None

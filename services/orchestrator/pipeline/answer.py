@@ -50,7 +50,7 @@ class Pipeline:
 
     async def _answer(self, run: Run, headers: Mapping[str, str]) -> Answer:
         ask = run.ask
-        with self._parts.telemetry.root_span("answer", headers) as root:
+        with self._parts.telemetry.root_span("answer", headers, tenant=ask.caller.tenant) as root:
             self._describe(root, run)
             try:
                 answer = await self._steps(run, root)

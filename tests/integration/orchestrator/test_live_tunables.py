@@ -3,7 +3,10 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from fakes.pool import Gate, vector
+from fakes.traces import TraceReceiver, attributes
 from integration.orchestrator.conftest import EVERYONE, HARBOUR, SPACE, Platform, StartPlatform, until
 from integration.orchestrator.test_chat import QUESTION
 from vector_store.models import Chunk
@@ -92,13 +95,27 @@ async def test_the_last_good_configuration_survives_a_restart_on_a_bad_file(star
     assert shown["last_error"]["key"] == "top_k"
 
 
-async def test_content_capture_is_live(platform: Platform) -> None:
-    telemetry = platform.app.state.telemetry
-    assert telemetry.capture_content is True
-    await edited(platform, "content_capture: 'off'")
-    assert telemetry.capture_content is False
-    await edited(platform, "content_capture: auto")
-    assert telemetry.capture_content is True
+async def test_content_capture_is_live(start_platform: StartPlatform) -> None:
+    async with TraceReceiver().running() as receiver:
+        platform = await start_platform(otlp_endpoint=receiver.url)
+        await platform.store_of(HARBOUR)
+        for number, capture in enumerate(("full", "off", "redacted"), 1):
+            await edited(platform, f"telemetry: {{content: {{capture: '{capture}'}}}}")
+            assert (await platform.ask(f"{QUESTION} Tell x@y.org.")).status_code == 200
+            root = (await receiver.named("answer", number))[-1]
+            asked = attributes(root).get("input.value", "")
+            assert ("x@y.org" in asked, "[email]" in asked) == (capture == "full", capture == "redacted")
+        refused = await edited(platform, "telemetry: {content: {patterns: {mine: '('}}}")
+        assert refused["last_error"]["key"] == "telemetry.content.patterns"
+
+
+async def test_logging_is_live_and_by_module(platform: Platform, caplog: pytest.LogCaptureFixture) -> None:
+    await edited(platform, "telemetry: {logs: {level: minimal}}")
+    caplog.clear()
+    await edited(platform, "telemetry: {logs: {level: minimal, modules: {live_config: standard}}}")
+    await edited(platform, "telemetry: {logs: {level: minimal, modules: {live_config: minimal}}}")
+    # The module speaks once it is told to, which is after the change that told it; then it is silent again.
+    assert [record.name for record in caplog.records] == ["live_config"]
 
 
 async def test_config_shows_no_secret(start_platform: StartPlatform) -> None:

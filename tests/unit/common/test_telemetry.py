@@ -3,46 +3,26 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
-from aiohttp import web
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from common import telemetry
+from common.observing import ContentTunables
 from common.settings import ServiceSettings
 from common.telemetry import Telemetry
-
-Received = tuple[str, list[SpanMessage], list[dict[str, str]]]
+from fakes.traces import TraceReceiver, attributes
 
 
 @pytest.fixture
-async def receiver() -> AsyncIterator[Received]:
-    """An OTLP/HTTP receiver: its URL, the spans it got and the headers they came with."""
-    spans: list[SpanMessage] = []
-    headers: list[dict[str, str]] = []
-
-    async def traces(request: web.Request) -> web.Response:
-        message = ExportTraceServiceRequest.FromString(await request.read())
-        headers.append(dict(request.headers))
-        spans.extend(span for r in message.resource_spans for scope in r.scope_spans for span in scope.spans)
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_post("/v1/traces", traces)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1/traces", spans, headers
-    await runner.cleanup()
+async def receiver() -> AsyncIterator[TraceReceiver]:
+    async with TraceReceiver().running() as receiver:
+        yield receiver
 
 
-def attributes(span: SpanMessage) -> dict[str, object]:
-    return {a.key: getattr(a.value, str(a.value.WhichOneof("value"))) for a in span.attributes}
-
-
-async def test_a_request_is_one_trace_linked_to_its_caller(receiver: Received) -> None:
-    url, spans, headers = receiver
+async def test_a_request_is_one_trace_linked_to_its_caller(receiver: TraceReceiver) -> None:
+    url, spans, headers = receiver.url, receiver.spans, receiver.headers
     settings = ServiceSettings(service="test", otlp_endpoint=url, otlp_headers="X-Mlflow-Experiment-Id=7")
     tracing = Telemetry(settings)
     caller = {"traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01"}
@@ -67,18 +47,12 @@ async def test_a_request_is_one_trace_linked_to_its_caller(receiver: Received) -
     assert retrieved["openinference.span.kind"] == "RETRIEVER"
     listed = json.loads(str(retrieved["output.value"]))
     assert listed == [{"page_content": "text", "metadata": {"page": 3, "score": 0.5}, "id": "c1"}]
-    assert (
-        named["generate"].status.code
-        == SpanMessage.DESCRIPTOR.file.message_types_by_name["Status"]
-        .enum_types_by_name["StatusCode"]
-        .values_by_name["STATUS_CODE_ERROR"]
-        .number
-    )
+    assert named["generate"].status.code == Status.STATUS_CODE_ERROR
     assert headers[0]["x-mlflow-experiment-id"] == "7"
 
 
-async def test_content_stays_at_home_in_production(receiver: Received) -> None:
-    url, spans, _ = receiver
+async def test_content_stays_at_home_in_production(receiver: TraceReceiver) -> None:
+    url, spans = receiver.url, receiver.spans
     tracing = Telemetry(ServiceSettings(service="test", otlp_endpoint=url, environment="prod"))
     with tracing.root_span("chat", {}) as root:
         root.input("my secret question")
@@ -88,8 +62,8 @@ async def test_content_stays_at_home_in_production(receiver: Received) -> None:
     assert b"secret" not in spans[0].SerializeToString()
 
 
-async def test_long_content_is_cut_and_marked(receiver: Received) -> None:
-    url, spans, _ = receiver
+async def test_long_content_is_cut_and_marked(receiver: TraceReceiver) -> None:
+    url, spans = receiver.url, receiver.spans
     tracing = Telemetry(ServiceSettings(service="test", otlp_endpoint=url))
     with tracing.root_span("chat", {}) as root:
         root.input("x" * (telemetry.LONGEST_CONTENT + 1))
@@ -107,23 +81,62 @@ def test_answers_have_a_trace_id_without_a_receiver() -> None:
     assert telemetry.trace_headers() == {}
 
 
-def test_spans_that_cannot_be_sent_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telemetry, "EXPORT_TIMEOUT_S", 0.2)
-    tracing = Telemetry(ServiceSettings(service="away", otlp_endpoint="http://127.0.0.1:1/v1/traces"))
-    with tracing.root_span("chat", {}):
-        pass
+def test_without_the_sdk_there_are_ids_and_no_spans(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    tracing = Telemetry(ServiceSettings(service="test", otlp_endpoint="http://127.0.0.1:1/v1/traces"))
+    with tracing.root_span("chat", {}) as root, tracing.span("step") as step:
+        step.input("anything")
+        assert int(root.trace_id, 16) != 0
+        assert step.trace_id == root.trace_id == telemetry.current_trace_id()
+    with tracing.root_span("chat", {}) as other:
+        assert other.trace_id != root.trace_id
     tracing.close()
-    assert telemetry.SPANS.labels("away", "failed")._value.get() == 1
 
 
-async def test_the_first_traces_of_a_release_are_marked(receiver: Received) -> None:
-    url, spans, _ = receiver
-    tracing = Telemetry(ServiceSettings(service="test", otlp_endpoint=url, traces_first_kept=2))
+@pytest.mark.parametrize(
+    ("content", "environment", "tenant", "found"),
+    [
+        ({}, "local", "a", "mail [email]"),
+        ({}, "prod", "a", None),
+        ({"capture": "off"}, "local", "a", None),
+        ({"capture": "full"}, "prod", "a", "mail x@y.org EMP-1"),
+        ({"capture": "off", "tenants": {"a": "full"}}, "prod", "a", "mail x@y.org EMP-1"),
+        ({"capture": "full", "tenants": {"a": "off"}}, "local", "a", None),
+        ({"tenants": {"a": "full"}}, "local", "b", "mail [email]"),
+        ({"patterns": {"badge": "EMP-[0-9]+"}}, "local", "a", "mail [email] [badge]"),
+    ],
+)
+async def test_content_is_captured_as_tunables_tenant_and_environment_say(
+    receiver: TraceReceiver, content: dict[str, Any], environment: str, tenant: str, found: str | None
+) -> None:
+    tracing = Telemetry(ServiceSettings(service="test", otlp_endpoint=receiver.url, environment=environment))
+    tracing.capture(ContentTunables.model_validate(content))
+    with tracing.root_span("chat", {}, tenant=tenant), tracing.span("step") as step:
+        step.input("mail x@y.org" + (" EMP-1" if found and ("EMP" in found or "badge" in found) else ""))
+    await asyncio.to_thread(tracing.close)
+    (sent,) = [span for span in receiver.spans if span.name == "step"]
+    assert attributes(sent).get("input.value") == found
+
+
+async def test_what_goes_wrong_is_told_without_secrets(receiver: TraceReceiver) -> None:
+    tracing = Telemetry(ServiceSettings(service="test", otlp_endpoint=receiver.url))
+    with pytest.raises(ValueError), tracing.root_span("GET ghp_abcdefghijklmnopqrstuvwx", {}) as root:
+        root.event("asked", by="jane@example.org", times=2)
+        root.set("documents", ["of jane@example.org"])
+        raise ValueError("no login for postgresql://u:hunter22@host/db")
+    await asyncio.to_thread(tracing.close)
+    text = receiver.spans[0].SerializeToString()
+    assert b"[key]" in text and b"[password]" in text
+    for secret in (b"ghp_", b"jane@", b"hunter22"):
+        assert secret not in text
+
+
+async def test_the_first_traces_of_a_release_are_marked(receiver: TraceReceiver) -> None:
+    tracing = Telemetry(ServiceSettings(service="test", otlp_endpoint=receiver.url, traces_first_kept=2))
     for number in range(3):
         with tracing.root_span(f"root {number}", {}), tracing.span(f"step {number}"):
             pass
     await asyncio.to_thread(tracing.close)
-
-    marked = {span.name for span in spans if attributes(span).get("fairlead.trace.first_of_release") is True}
+    marked = {span.name for span in receiver.spans if attributes(span).get("fairlead.trace.first_of_release") is True}
     assert marked == {"root 0", "root 1"}
-    assert len(spans) == 6
+    assert len(receiver.spans) == 6

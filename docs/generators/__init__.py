@@ -1,0 +1,1 @@
+"""What is generated from the code, one module for each kind."""
