@@ -16,6 +16,7 @@ from opentelemetry.util.types import AttributeValue
 from common.observing import Capture, ContentTunables
 from common.otel_environment import OtelEnvironment
 from common.redaction import default
+from common.release_start import ReleaseStart
 from common.settings import ServiceSettings
 from common.span_export import CAPTURE, SpanExport
 
@@ -134,6 +135,7 @@ class Telemetry:
         self._disabled = environment.sdk_disabled
         self._environment = settings.environment
         self._content = ContentTunables()
+        self._release_start = ReleaseStart(settings.traces_first_kept)
 
     def capture(self, content: ContentTunables) -> None:
         """Capture content as these tunables say, from the next span on."""
@@ -198,6 +200,8 @@ class Telemetry:
             set_status_on_exception=False,
         ) as otel:
             span = Span(otel, capture)
+            if root:
+                self._release_start.mark(otel)
             try:
                 yield span
             except Exception as error:

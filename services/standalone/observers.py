@@ -13,7 +13,8 @@ from standalone.process import Command
 from standalone.settings import StandaloneSettings
 
 COLLECTOR_CONFIG = Path(__file__).parents[2] / "charts" / "trace-collector" / "config"
-# They make the sampler say on every span by which rule it was kept, and count spans as it counts traces.
+CONFIGS = ("redaction", "base", "sampling", "mlflow")
+# They make the sampler say beside every span by which rule it was kept, and count spans as it counts traces.
 FEATURE_GATES = (
     "processor.tailsamplingprocessor.recordpolicy",
     "processor.tailsamplingprocessor.metricstatcountspanssampled",
@@ -49,7 +50,7 @@ def program(names: tuple[str, ...]) -> str | None:
 def collector(settings: StandaloneSettings, home: Home, experiment: str) -> Command:
     """The trace collector, sending to the MLflow of this installation."""
     names, _ = PROGRAMS["OpenTelemetry Collector (its contrib distribution)"]
-    configs = [f"--config={COLLECTOR_CONFIG / f'{name}.yaml'}" for name in ("redaction", "base", "mlflow")]
+    configs = [f"--config={COLLECTOR_CONFIG / f'{name}.yaml'}" for name in CONFIGS]
     environment = {
         "FAIRLEAD_COLLECTOR_HOST": "127.0.0.1",
         "FAIRLEAD_COLLECTOR_DATA": str(home.collector),
