@@ -128,7 +128,7 @@ class Telemetry:
         receiver = environment.receiver(settings)
         self._export: SpanExport | None = None
         if receiver is not None:
-            self._export = SpanExport(settings.service, receiver, self._redacted, environment.bounds())
+            self._export = SpanExport(settings.service, receiver, self.redacted, environment.bounds())
             self._provider.add_span_processor(self._export)
         self._tracer = self._provider.get_tracer("fairlead")
         self._ids = RandomIdGenerator()
@@ -142,7 +142,8 @@ class Telemetry:
         self._redactor = content.redactor()
         self._content = content
 
-    def _redacted(self, text: str) -> str:
+    def redacted(self, text: str) -> str:
+        """The text without what must not leave the service."""
         return self._redactor.text(text)
 
     @contextmanager
