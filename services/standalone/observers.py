@@ -13,7 +13,7 @@ from standalone.process import Command
 from standalone.settings import StandaloneSettings
 
 COLLECTOR_CONFIG = Path(__file__).parents[2] / "charts" / "trace-collector" / "config"
-CONFIGS = ("redaction", "base", "sampling", "mlflow")
+CONFIGS = ("redaction", "base", "sampling", "buffer", "mlflow")
 # They make the sampler say beside every span by which rule it was kept, and count spans as it counts traces.
 FEATURE_GATES = (
     "processor.tailsamplingprocessor.recordpolicy",
@@ -56,6 +56,8 @@ def collector(settings: StandaloneSettings, home: Home, experiment: str) -> Comm
         "FAIRLEAD_COLLECTOR_DATA": str(home.collector),
         "FAIRLEAD_MLFLOW_URL": f"http://127.0.0.1:{settings.mlflow_port}",
         "FAIRLEAD_MLFLOW_EXPERIMENT": experiment,
+        "FAIRLEAD_TRACE_BUFFER_URL": f"http://127.0.0.1:{settings.trace_buffer_port}",
+        "FAIRLEAD_SERVICE_KEY": home.secret("service-key"),
     }
     for name in ("port", "grpc_port", "promoted_port", "metrics_port", "spanmetrics_port", "health_port"):
         environment[f"FAIRLEAD_COLLECTOR_{name.upper()}"] = str(getattr(settings, f"collector_{name}"))
@@ -89,6 +91,7 @@ def scraping(settings: StandaloneSettings, folder: Path) -> dict[str, Any]:
         "llm-proxy": settings.llm_proxy_port,
         "local-models": settings.local_models_port,
         "ingestion": settings.ingestion_port,
+        "trace-buffer": settings.trace_buffer_port,
         "otelcol": settings.collector_metrics_port,
         "otelcol-spanmetrics": settings.collector_spanmetrics_port,
         "prometheus": settings.prometheus_port,

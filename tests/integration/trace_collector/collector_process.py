@@ -60,13 +60,23 @@ def command(files: Sequence[str | Path]) -> list[str]:
     return ["otelcol", *(f"--config={path}" for path in paths), gates]
 
 
+def free_ports() -> dict[str, int]:
+    """Ports for one collector, by their variables."""
+    names = ("PORT", "GRPC_PORT", "PROMOTED_PORT", "METRICS_PORT", "SPANMETRICS_PORT", "HEALTH_PORT")
+    return {name: free_port() for name in names}
+
+
 @asynccontextmanager
 async def running(
-    folder: Path, files: Sequence[str | Path], environment: Mapping[str, str] | None = None, *, kill: bool = False
+    folder: Path,
+    files: Sequence[str | Path],
+    environment: Mapping[str, str] | None = None,
+    *,
+    kill: bool = False,
+    ports: Mapping[str, int] | None = None,
 ) -> AsyncIterator[Collector]:
     """A collector that is ready; its queue is in `folder`. It ends in order, or with `kill` at once."""
-    names = ("PORT", "GRPC_PORT", "PROMOTED_PORT", "METRICS_PORT", "SPANMETRICS_PORT", "HEALTH_PORT")
-    ports = {name: free_port() for name in names}
+    ports = ports or free_ports()
     told = {f"FAIRLEAD_COLLECTOR_{name}": str(port) for name, port in ports.items()}
     told |= {
         "FAIRLEAD_COLLECTOR_DATA": str(folder / "queue"),
