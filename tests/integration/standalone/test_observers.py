@@ -83,7 +83,7 @@ async def test_everything_is_seen(platform: "subprocess.Popen[str]", ports: dict
     trace = await until(stored)
     root = next(span for span in trace["spans"] if span["name"] == "answer")
     attributes = {entry["key"]: entry["value"] for entry in root["attributes"]}
-    assert attributes["fairlead.sampling.rule"]["string_value"] == "release", "as the first of a release"
+    assert attributes["fairlead.sampling.rule"]["string_value"] == "release", "it is the first since the start"
     assert attributes["fairlead.sampling.percent"]["double_value"] == 100
 
     async def scraped() -> Any:

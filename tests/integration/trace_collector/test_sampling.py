@@ -1,5 +1,6 @@
 """What is stored when only a share of traces is: by the real collector, from sending to a backend."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,7 @@ async def test_promoted_traces_are_stored_whatever_the_share(tmp_path: Path) -> 
         await store.until(lambda got: len(got.spans) == 2)
 
 
-@pytest.mark.parametrize("secret", ["Bearer abcdefgh.ijklmnop", "sk-abcdefghijklmnopqrst", "ann@example.org"])
+@pytest.mark.parametrize("secret", ["Bearer abcdefgh.ijklmnopqrst", "sk-abcdefghijklmnopqrst", "ann@example.org"])
 async def test_secrets_that_a_service_let_through_are_not_stored(tmp_path: Path, secret: str) -> None:
     trace = otlp.trace("answer", error=True, input__value=f"it is {secret}, yes")
     trace[0].status.message = f"no {secret}"
@@ -112,4 +113,4 @@ async def test_secrets_that_a_service_let_through_are_not_stored(tmp_path: Path,
         await otlp.send(collector.url, trace)
         await store.until(lambda got: len(got.spans) == 2)
     assert secret not in str(store.spans)
-    assert "it is [" in str(store.spans) or "[credential], yes" in str(store.spans)
+    assert re.search(r"it is (Bearer )?\[[a-z]+\], yes", str(store.spans))
