@@ -15,6 +15,7 @@ SERVICES = {
     "llm-proxy": ("llm_proxy.settings:PoolSettings", "llm_proxy.config:PoolConfig"),
     "ingestion": ("ingestion.settings:IngestionSettings", "ingestion.tunables:IngestionTunables"),
     "local-models": ("local_models.settings:LocalModelsSettings", None),
+    "trace-buffer": ("observability.settings:BufferSettings", None),
 }
 
 

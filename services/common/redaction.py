@@ -46,7 +46,7 @@ def mod_97(text: str) -> bool:
 PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         "private-key",
-        r"-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\s]*(?:-----END [A-Z ]*PRIVATE KEY-----)?",
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z ]*PRIVATE KEY-----)?",
     ),
     Pattern("jwt", r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
     # Of OpenAI, Anthropic, Stripe…; our own; GitHub; GitLab; Slack; Google; Hugging Face; npm; DigitalOcean.

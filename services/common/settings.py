@@ -36,6 +36,9 @@ class ServiceSettings(BaseSettings):
 
     otlp_endpoint: str | None = Field(default=None, description="Full URL of an OTLP/HTTP trace receiver; none: off.")
     otlp_headers: SecretStr | None = Field(default=None, description="Headers for it: `name=value,name=value`.")
+    traces_first_kept: int = Field(
+        default=20, ge=0, description="So many traces after a start are stored whatever share of them is otherwise."
+    )
     environment: str = Field(default="local", description="dev, test, prod…: on every trace.")
     commit: str = Field(default="unknown", description="Commit that this process was built from.")
     image_digest: str = Field(default="none", description="Digest of the image that this process runs in.")

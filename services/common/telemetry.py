@@ -16,6 +16,7 @@ from opentelemetry.util.types import AttributeValue
 from common.observing import Capture, ContentTunables
 from common.otel_environment import OtelEnvironment
 from common.redaction import default
+from common.release_start import ReleaseStart
 from common.settings import ServiceSettings
 from common.span_export import CAPTURE, SpanExport
 
@@ -127,20 +128,22 @@ class Telemetry:
         receiver = environment.receiver(settings)
         self._export: SpanExport | None = None
         if receiver is not None:
-            self._export = SpanExport(settings.service, receiver, self._redacted, environment.bounds())
+            self._export = SpanExport(settings.service, receiver, self.redacted, environment.bounds())
             self._provider.add_span_processor(self._export)
         self._tracer = self._provider.get_tracer("fairlead")
         self._ids = RandomIdGenerator()
         self._disabled = environment.sdk_disabled
         self._environment = settings.environment
         self._content = ContentTunables()
+        self._release_start = ReleaseStart(settings.traces_first_kept)
 
     def capture(self, content: ContentTunables) -> None:
         """Capture content as these tunables say, from the next span on."""
         self._redactor = content.redactor()
         self._content = content
 
-    def _redacted(self, text: str) -> str:
+    def redacted(self, text: str) -> str:
+        """The text without what must not leave the service."""
         return self._redactor.text(text)
 
     @contextmanager
@@ -198,6 +201,8 @@ class Telemetry:
             set_status_on_exception=False,
         ) as otel:
             span = Span(otel, capture)
+            if root:
+                self._release_start.mark(otel)
             try:
                 yield span
             except Exception as error:

@@ -81,7 +81,7 @@ def held_by(settings: OrchestratorSettings, live: LiveConfig[OrchestratorTunable
                 postgres.open_pool(settings.database(), min_size=2, max_size=settings.database_connections)
             )
             pool = await stack.enter_async_context(PoolClient(settings.pool_url, settings.service_key))
-            forwarder = await stack.enter_async_context(_forwarder(settings, database))
+            forwarder = await stack.enter_async_context(_forwarder(settings, database, telemetry))
             audit = Audit(database)
             audit_writer = AuditWriter(audit)
             await stack.enter_async_context(audit_writer.running())
@@ -126,13 +126,15 @@ ResourcesDep = Annotated[Held, Depends(held)]
 
 
 @asynccontextmanager
-async def _forwarder(settings: OrchestratorSettings, database: postgres.Pool) -> AsyncGenerator[Forwarder | None]:
+async def _forwarder(
+    settings: OrchestratorSettings, database: postgres.Pool, telemetry: Telemetry
+) -> AsyncGenerator[Forwarder | None]:
     if settings.mlflow_url is None:
         yield None
         return
     token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
     async with MlflowAssessments(settings.mlflow_url, token) as mlflow:
-        forwarder = Forwarder(database, mlflow, settings.feedback_max_age_s)
+        forwarder = Forwarder(database, mlflow, settings.feedback_max_age_s, telemetry.redacted)
         async with forwarder.running():
             yield forwarder
 

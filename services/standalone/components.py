@@ -115,6 +115,17 @@ class Components:
                 traced["FAIRLEAD_OTLP_HEADERS"] = f"x-mlflow-experiment-id={experiment}"
         return self._service("orchestrator", self.settings.orchestrator_port, 5, traced)
 
+    def trace_buffer(self) -> Command:
+        """What holds traces that are not stored, for a day."""
+        promoted = f"http://127.0.0.1:{self.settings.collector_promoted_port}/v1/traces"
+        return Command(
+            "trace-buffer",
+            [sys.executable, "-m", "observability", "buffer"],
+            {"FAIRLEAD_PORT": str(self.settings.trace_buffer_port), "FAIRLEAD_PROMOTED_ENDPOINT": promoted},
+            layer=1,
+            stop_timeout_s=STOP_TIMEOUT_S,
+        )
+
     def collector(self, experiment: str) -> Command:
         """What traces go through on their way into that experiment."""
         return observers.collector(self.settings, self.home, experiment)

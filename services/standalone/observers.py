@@ -13,7 +13,8 @@ from standalone.process import Command
 from standalone.settings import StandaloneSettings
 
 COLLECTOR_CONFIG = Path(__file__).parents[2] / "charts" / "trace-collector" / "config"
-# They make the sampler say on every span by which rule it was kept, and count spans as it counts traces.
+CONFIGS = ("redaction", "base", "sampling", "buffer", "mlflow")
+# They make the sampler say beside every span by which rule it was kept, and count spans as it counts traces.
 FEATURE_GATES = (
     "processor.tailsamplingprocessor.recordpolicy",
     "processor.tailsamplingprocessor.metricstatcountspanssampled",
@@ -49,12 +50,14 @@ def program(names: tuple[str, ...]) -> str | None:
 def collector(settings: StandaloneSettings, home: Home, experiment: str) -> Command:
     """The trace collector, sending to the MLflow of this installation."""
     names, _ = PROGRAMS["OpenTelemetry Collector (its contrib distribution)"]
-    configs = [f"--config={COLLECTOR_CONFIG / f'{name}.yaml'}" for name in ("redaction", "base", "mlflow")]
+    configs = [f"--config={COLLECTOR_CONFIG / f'{name}.yaml'}" for name in CONFIGS]
     environment = {
         "FAIRLEAD_COLLECTOR_HOST": "127.0.0.1",
         "FAIRLEAD_COLLECTOR_DATA": str(home.collector),
         "FAIRLEAD_MLFLOW_URL": f"http://127.0.0.1:{settings.mlflow_port}",
         "FAIRLEAD_MLFLOW_EXPERIMENT": experiment,
+        "FAIRLEAD_TRACE_BUFFER_URL": f"http://127.0.0.1:{settings.trace_buffer_port}",
+        "FAIRLEAD_SERVICE_KEY": home.secret("service-key"),
     }
     for name in ("port", "grpc_port", "promoted_port", "metrics_port", "spanmetrics_port", "health_port"):
         environment[f"FAIRLEAD_COLLECTOR_{name.upper()}"] = str(getattr(settings, f"collector_{name}"))
@@ -88,6 +91,7 @@ def scraping(settings: StandaloneSettings, folder: Path) -> dict[str, Any]:
         "llm-proxy": settings.llm_proxy_port,
         "local-models": settings.local_models_port,
         "ingestion": settings.ingestion_port,
+        "trace-buffer": settings.trace_buffer_port,
         "otelcol": settings.collector_metrics_port,
         "otelcol-spanmetrics": settings.collector_spanmetrics_port,
         "prometheus": settings.prometheus_port,

@@ -11,6 +11,7 @@ from standalone.errors import StartRefused
 OFF = "off"
 OBSERVERS = (
     "prometheus",
+    "trace_buffer",
     "collector",
     "collector_grpc",
     "collector_promoted",
@@ -45,6 +46,7 @@ class StandaloneSettings(BaseSettings):
     ingestion_port: int = Field(default=8083, ge=1, le=65535)
     mlflow_port: int = Field(default=5000, ge=1, le=65535)
     postgres_port: int = Field(default=5433, ge=1, le=65535)
+    trace_buffer_port: int = Field(default=8084, ge=1, le=65535)
     prometheus_port: int = Field(default=9090, ge=1, le=65535)
     collector_port: int = Field(default=4318, ge=1, le=65535, description="OTLP over HTTP.")
     collector_grpc_port: int = Field(default=4317, ge=1, le=65535, description="OTLP over gRPC.")

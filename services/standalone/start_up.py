@@ -55,7 +55,7 @@ class StartUp:
             # MLflow takes longest, so the rest waits for it only where it must: at the first start.
             traced = group.create_task(self._mlflow()) if ports.tracing == "on" else None
             known = await asyncio.to_thread(experiment.known, parts.mlflow_database_url) if traced else None
-            indexing = group.create_task(self._schema_and_worker())
+            indexing = group.create_task(self._schema_and_workers())
             if traced and known is None:
                 known = await traced
             if known and ports.observe == "full":
@@ -89,7 +89,7 @@ class StartUp:
         databases.ensure_database(data.url("postgres"), "mlflow", roles.mlflow)
         databases.ensure_vector(data.url("fairlead"))
 
-    async def _schema_and_worker(self) -> None:
+    async def _schema_and_workers(self) -> None:
         began = time.monotonic()
         with self._awaiting("schema"):
             try:
@@ -98,7 +98,10 @@ class StartUp:
             except SchemaError as error:
                 raise StartRefused(str(error)) from error
         self._display.ready("schema", time.monotonic() - began, f"{len(applied)} migrations" if applied else "")
-        await self._serve(self._components.ingestion(), self._settings.ingestion_port)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._serve(self._components.ingestion(), self._settings.ingestion_port))
+            if self._settings.observe == "full":
+                group.create_task(self._serve(self._components.trace_buffer(), self._settings.trace_buffer_port))
 
     async def _mlflow(self) -> str:
         """Start the trace store; the number of the experiment that traces go to."""

@@ -1,7 +1,7 @@
 """The outbox: carries feedback to the trace store in the background, as often as it takes, while it is fresh."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -87,8 +87,12 @@ class _Claim:
 class Forwarder(Callback):
     """Empties the outbox; new feedback wakes it at once."""
 
-    def __init__(self, pool: Pool, destination: Assessments, longest_age_s: float) -> None:
+    def __init__(
+        self, pool: Pool, destination: Assessments, longest_age_s: float, redact: Callable[[str], str] = str
+    ) -> None:
+        """`redact` takes out of what people write what the trace store must not see."""
         self._pool = pool
+        self._redact = redact
         self._destination = destination
         self._longest_age_s = longest_age_s
         self._wake = asyncio.Event()
@@ -155,6 +159,7 @@ class Forwarder(Callback):
         if row is None:
             return None
         trace_id, author, user, value, rationale, revision = row
+        user, rationale = (text and self._redact(text) for text in (user, rationale))
         return Assessment(claim.feedback_id, trace_id, author, user, value, rationale, revision)
 
     async def _settle(self, claim: _Claim, revision: int, problem: str | None) -> None:

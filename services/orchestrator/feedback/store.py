@@ -19,6 +19,12 @@ _QUEUE = """
 INSERT INTO feedback_outbox (feedback_id, tenant) VALUES (%s, %s)
 ON CONFLICT (feedback_id) DO UPDATE SET queued_at = now(), due_at = now(), attempts = 0
 """
+# Somebody is unhappy: the trace is wanted, also where only a share is stored. The trace buffer works these off and
+# clears them after a day; where there is none, each new one clears those before.
+_PROMOTE = """
+WITH cleared AS (DELETE FROM trace_promotions WHERE requested_at < now() - interval '1 day')
+INSERT INTO trace_promotions (tenant, trace_id) VALUES (%s, %s) ON CONFLICT DO NOTHING
+"""
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,8 @@ class Word:
 
 
 class FeedbackStore:
-    """Keeps feedback; with `forwards` it also queues it for the trace store, in the same transaction."""
+    """Keeps feedback; in the same transaction a thumbs-down asks for its trace to be stored, and with `forwards` the
+    feedback itself is queued for the trace store."""
 
     def __init__(self, pool: Pool, *, forwards: bool) -> None:
         self._pool = pool
@@ -53,6 +60,8 @@ class FeedbackStore:
         async with tenant_transaction(self._pool, tenant) as connection:
             row = await (await connection.execute(_SAVE, values)).fetchone()
             assert row is not None
+            if word.value is False:
+                await connection.execute(_PROMOTE, (tenant, word.trace_id))
             if self._forwards:
                 await connection.execute(_QUEUE, (row[0], tenant))
         return str(row[0]), int(row[1])

@@ -20,8 +20,9 @@ pytestmark = pytest.mark.skipif(
     shutil.which("otelcol") is None or shutil.which("prometheus") is None,
     reason="needs otelcol (contrib) and prometheus on PATH",
 )
-READY_S = 120
 END_S = 60
+SERVICES = {"orchestrator", "llm-proxy", "local-models", "ingestion", "trace-buffer"}
+EVERYONE = SERVICES | {"otelcol", "otelcol-spanmetrics"}
 
 
 @pytest.fixture
@@ -82,22 +83,27 @@ async def test_everything_is_seen(platform: "subprocess.Popen[str]", ports: dict
     trace = await until(stored)
     root = next(span for span in trace["spans"] if span["name"] == "answer")
     attributes = {entry["key"]: entry["value"] for entry in root["attributes"]}
-    assert attributes["fairlead.sampling.rule"]["string_value"] == "share", "that is how it was kept"
+    assert attributes["fairlead.sampling.rule"]["string_value"] == "release", "it is the first since the start"
     assert attributes["fairlead.sampling.percent"]["double_value"] == 100
 
     async def scraped() -> Any:
         _, found = await loopback.request(ports["PROMETHEUS_PORT"], "/api/v1/query?query=up==1")
         jobs = {result["metric"]["job"] for result in found["data"]["result"]}
-        return {"orchestrator", "llm-proxy", "local-models", "ingestion", "otelcol", "otelcol-spanmetrics"} <= jobs
+        return jobs >= EVERYONE
 
     await until(scraped)
 
-    async def measured() -> Any:
-        query = 'fairlead_span_duration_seconds{span_name="answer",service_name="orchestrator"}'
-        _, found = await loopback.request(ports["PROMETHEUS_PORT"], f"/api/v1/query?query={query}")
-        return [result for result in found["data"]["result"] if "histogram" in result]
+    async def exemplars() -> Any:
+        query = "query=fairlead_span_duration_seconds_bucket&start=0&end=9999999999"
+        _, found = await loopback.request(ports["PROMETHEUS_PORT"], f"/api/v1/query_exemplars?{query}")
+        return {
+            exemplar["labels"]["trace_id"]
+            for series in found["data"]
+            if series["seriesLabels"]["service_name"] == "orchestrator"
+            for exemplar in series["exemplars"]
+        }
 
-    assert await until(measured), "the spans' durations are native histograms"
+    assert answer["trace_id"] in await until(exemplars), "a duration leads to its trace"
 
     platform.send_signal(signal.SIGINT)
     assert await asyncio.to_thread(platform.wait, END_S) == 0

@@ -50,7 +50,7 @@ def test_a_port_in_use(tmp_path: Path) -> None:
 
 def test_programs_that_are_not_installed(tmp_path: Path) -> None:
     (tmp_path / "prometheus").touch(mode=0o755)
-    observers = ("PROMETHEUS", "COLLECTOR", "COLLECTOR_GRPC", "COLLECTOR_PROMOTED")
+    observers = ("PROMETHEUS", "TRACE_BUFFER", "COLLECTOR", "COLLECTOR_GRPC", "COLLECTOR_PROMOTED")
     observers += ("COLLECTOR_METRICS", "COLLECTOR_SPANMETRICS", "COLLECTOR_HEALTH")
     ports = {f"{name}_PORT": str(free_port()) for name in observers}
     said = the_sentence(start(tmp_path, OBSERVE="full", PATH=str(tmp_path), **ports))

@@ -11,8 +11,8 @@ from vector_store.catalog import Catalog
 from vector_store.models import Scope
 from vector_store.postgres_engine import PostgresChunkStore
 
-# The forwarder works for all tenants and its table says nothing of what they hold.
-WITHOUT_TENANTS = {"schema_migrations", "embedding_spaces", "feedback_outbox", "caller_ledger"}
+# The forwarder and the trace buffer work for all tenants, and what they queue says nothing of what those hold.
+WITHOUT_TENANTS = {"schema_migrations", "embedding_spaces", "feedback_outbox", "trace_promotions", "caller_ledger"}
 
 
 @pytest.fixture

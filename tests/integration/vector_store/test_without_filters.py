@@ -93,7 +93,7 @@ def tables_with_tenants(database: Database) -> list[str]:
     with psycopg.connect(database.owner_url) as conn:
         rows = conn.execute(
             "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'tenant'"
-            " AND table_name NOT IN ('feedback_outbox') ORDER BY 1"
+            " AND table_name NOT IN ('feedback_outbox', 'trace_promotions') ORDER BY 1"
         ).fetchall()
     return [name for (name,) in rows]
 

@@ -129,3 +129,16 @@ async def test_what_goes_wrong_is_told_without_secrets(receiver: TraceReceiver) 
     assert b"[key]" in text and b"[password]" in text
     for secret in (b"ghp_", b"jane@", b"hunter22"):
         assert secret not in text
+
+
+async def test_the_first_traces_of_a_release_are_marked(receiver: TraceReceiver) -> None:
+    url, spans = receiver.url, receiver.spans
+    tracing = Telemetry(ServiceSettings(service="test", otlp_endpoint=url, traces_first_kept=2))
+    for number in range(3):
+        with tracing.root_span(f"root {number}", {}), tracing.span(f"step {number}"):
+            pass
+    await asyncio.to_thread(tracing.close)
+
+    marked = {span.name for span in spans if attributes(span).get("fairlead.trace.first_of_release") is True}
+    assert marked == {"root 0", "root 1"}
+    assert len(spans) == 6

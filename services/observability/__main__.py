@@ -1,0 +1,5 @@
+"""Runs the trace buffer (`python -m observability buffer`) or counts spans at every hop (`… reconcile`)."""
+
+from observability.cli import app
+
+app()
