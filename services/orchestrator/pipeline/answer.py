@@ -16,7 +16,15 @@ from orchestrator.pipeline.ask import Answer, Ask
 from orchestrator.pipeline.run import OnText, Parts, Run, finished
 from orchestrator.pipeline.steps import STEPS
 
-ANSWERS = counter("answers_total", "Questions by what became of them", ["outcome"])
+ANSWERS = counter(
+    "answers_total",
+    "Questions by what became of them: answered, not_answered (the documents do not say), degraded, failed, refused "
+    "(too many at once), rejected (it cannot be asked), cancelled (the client left)",
+    ["outcome"],
+)
+for _outcome in ("answered", "not_answered", "degraded", "failed", "refused", "rejected", "cancelled"):
+    # There from the start: the first failure is an increase, and none is a zero.
+    ANSWERS.labels(_outcome)
 
 
 class Pipeline:
