@@ -96,7 +96,7 @@ def sentence(report: Report) -> str:
     if report.unexplained:
         places = "; ".join(f"{hop.missing:,.0f} {hop.unit} after “{hop.name}”" for hop in report.unexplained)
         return f"Missing, and nothing accounts for it: {places}."
-    lost = sum(hop.lost for hop in report.hops)
+    lost = sum(hop.lost for hop in report.hops if hop.unit == "spans")
     found = f"Nothing is missing; {lost:,.0f} were dropped, as counted above." if lost else "Nothing is missing."
     moving = f" Spans were on their way within {SCRAPE_S:.0f} s of now: in a quiet time it is exact."
     return found if report.still else found + moving
