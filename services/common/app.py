@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, FastAPI, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import APIRouter, FastAPI, Request, Response
 
-from common import error_handlers, errors, health, logs, probes
+from common import error_handlers, errors, health, logs, loop_lag, probes
 from common.auth import Authenticator, CallerDep
 from common.body_limit import BodyLimit
+from common.exposition import exposed
 from common.http_metrics import HttpMetrics
 from common.live_config import LiveConfig, Snapshot
 from common.metrics import BUILD
@@ -49,6 +49,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
             stack.callback(app.state.telemetry.close)
+            await stack.enter_async_context(loop_lag.watched(settings.service))
             if live is not None:
                 await stack.enter_async_context(live.watch())
             if resources is not None:
@@ -102,9 +103,10 @@ def _operations(live: LiveConfig[Any] | None) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/metrics", include_in_schema=False)
-    async def metrics() -> Response:
-        """Prometheus text."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    async def metrics(request: Request) -> Response:
+        """Prometheus text, or OpenMetrics."""
+        content_type, body = exposed(request.headers.get("accept", ""))
+        return Response(body, media_type=content_type)
 
     _ = metrics
     if live is not None:

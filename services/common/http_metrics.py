@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Match
 
-from common.metrics import HTTP_OPEN, HTTP_REQUESTS, HTTP_SECONDS
+from common import exemplars
+from common.metrics import HTTP_OPEN, HTTP_REQUESTS, HTTP_SECONDS, METHODS, OTHER
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -34,6 +35,7 @@ class HttpMetrics:
                 status = message["status"]
             await send(message)
 
+        exemplar = exemplars.begin()
         began = time.perf_counter()
         self.open.inc()
         try:
@@ -41,9 +43,9 @@ class HttpMetrics:
         finally:
             self.open.dec()
             route = self._template(scope)
-            method = scope["method"] if scope["method"] in _METHODS else "other"
+            method = scope["method"] if scope["method"] in METHODS else OTHER
             HTTP_REQUESTS.labels(self.service, route, method, str(status)).inc()
-            HTTP_SECONDS.labels(self.service, route).observe(time.perf_counter() - began)
+            HTTP_SECONDS.labels(self.service, route).observe(time.perf_counter() - began, exemplar or None)
 
     def _template(self, scope: "Scope") -> str:
         route = scope.get("route")
@@ -52,7 +54,4 @@ class HttpMetrics:
                 if candidate.matches(scope)[0] is not Match.NONE:
                     route = candidate
                     break
-        return getattr(route, "path", None) or "other"
-
-
-_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+        return getattr(route, "path", None) or OTHER

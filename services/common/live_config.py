@@ -189,6 +189,7 @@ class LiveConfig(Generic[T]):
     def _swap(self, value: T, source: str) -> None:
         snapshot = Snapshot(value, config_hash(value), source, time.time())
         if self._current is not None and self._current.hash != snapshot.hash:
+            CONFIG_HASH.labels(self.service, self._current.hash).set(0)
             CONFIG_HASH.remove(self.service, self._current.hash)
         self._current = snapshot
         self._refusal = None

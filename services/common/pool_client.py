@@ -11,7 +11,7 @@ import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
-from common import logs, telemetry
+from common import logs, spending, telemetry
 from common.auth import LANE_HEADER, Lane
 from common.deadline import Deadline
 
@@ -87,9 +87,12 @@ class PoolClient:
         """POST `body` to `path` under the pool's base URL and read the JSON answer."""
         async with self._open(path, body, deadline, lane) as response:
             answer = await asyncio.wait_for(response.json(content_type=None), deadline.remaining())
+            price = response.headers.get(spending.PRICE_HEADER)
         if not isinstance(answer, dict):
             raise PoolUnavailable("the pool's answer is not a JSON object")
-        return cast("dict[str, Any]", answer)
+        whole = cast("dict[str, Any]", answer)
+        spending.charge(price, whole.get("usage"))
+        return whole
 
     async def chat_stream(
         self,
@@ -116,6 +119,8 @@ class PoolClient:
                     raise PoolUnavailable("the stream holds an event that is not JSON") from None
                 if "error" in chunk:
                     raise PoolUnavailable(str(chunk["error"].get("message", "the stream ended in an error")))
+                if usage := chunk.get("usage"):
+                    spending.charge(response.headers.get(spending.PRICE_HEADER), usage)
                 yield chunk
         raise PoolUnavailable("the stream ended before it was complete")
 

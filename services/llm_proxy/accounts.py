@@ -3,6 +3,7 @@
 import asyncio
 import math
 
+from common.metrics import OTHER
 from llm_proxy.ask import Ask
 from llm_proxy.config import CallerLimits
 from llm_proxy.plan import ModelPlan
@@ -17,6 +18,7 @@ class Account:
 
     __slots__ = (
         "concurrency",
+        "labels",
         "limits",
         "models",
         "purses",
@@ -30,6 +32,8 @@ class Account:
 
     def __init__(self) -> None:
         self.limits: CallerLimits | None = None
+        self.labels: tuple[str, str] = (OTHER, OTHER)
+        """Tenant and key in metrics."""
         self.models: frozenset[str] | None = None
         self.requests: Purse | None = None
         self.tokens: Purse | None = None

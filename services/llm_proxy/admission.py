@@ -39,6 +39,7 @@ from llm_proxy.identity import Identity
 from llm_proxy.ledger import FileLedger, Ledger, MemoryLedger
 from llm_proxy.limits import retry_after
 from llm_proxy.plan import Compiler, Endpoint, ModelPlan, Plan
+from llm_proxy.pool_state import PoolState
 from llm_proxy.replicas import COUNT_EVERY_S, ApiServer, ReplicaCount
 from llm_proxy.router import Reservation, Router
 
@@ -75,6 +76,7 @@ class Admission:
         self.plan: Plan = self._compiler.compile(live.current.value, live.current.hash, self._share)
         self.callers = Callers(self.plan, self._ledger)
         self.router = Router(self.plan)
+        self._shown = PoolState()
         live.subscribe(self._reloaded)
 
     @asynccontextmanager
@@ -109,6 +111,8 @@ class Admission:
                 self._compiler.looked(changed)
                 self._serve()
             await self.callers.tend()
+            self._shown.show(self.plan)
+            self._shown.show_budgets(self.callers.accounts)
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _count(self) -> None:

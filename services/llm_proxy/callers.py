@@ -13,11 +13,17 @@ from llm_proxy.accounts import Account, money_of, need_of, settle, tokens_of
 from llm_proxy.ask import Ask, Usage
 from llm_proxy.ledger import Draw, Grant, Ledger, LedgerError, MemoryLedger
 from llm_proxy.plan import ModelPlan, Plan
+from llm_proxy.pool_state import labels_of
 from llm_proxy.prices import Price
 from llm_proxy.purse import MONEY, Kind, Purse
 
 log = get_logger("callers")
 REFUSED = counter("pool_caller_refused_total", "Requests refused for a limit of their key", ["limit"])
+COST = counter(
+    "pool_caller_cost_total",
+    "Cost by the price table, in its currency; callers that the configuration does not name are `other`",
+    ["tenant", "key", "currency"],
+)
 LEDGER_FAILURES = counter("pool_ledger_failures_total", "Draws that did not reach the ledger of callers' limits")
 
 # How often one who waits for the reservations of others to settle asks again.
@@ -60,6 +66,7 @@ class Lease:
             return
         self._settled = True
         account = self._account
+        self._callers.count(account, self._price.cost(usage) if cost is None and usage is not None else cost)
         if not account.purses:
             return
         if account.tokens is not None:
@@ -163,6 +170,16 @@ class Callers:
         models = self._account(caller).models
         return [name for name in self._plan.models if models is None or name in models]
 
+    def count(self, account: Account, cost: float | None) -> None:
+        """A call on the account has cost so much."""
+        if cost:
+            COST.labels(*account.labels, self._plan.config.prices.currency).inc(cost)
+
+    @property
+    def accounts(self) -> list[Account]:
+        """Those that have asked for something."""
+        return list(self._accounts.values())
+
     def after_settlement(self, account: Account) -> None:
         """Wake who waits, and give back at once what others may be waiting for."""
         if account.waiting:
@@ -207,6 +224,7 @@ class Callers:
         if account is None:
             account = self._accounts[name] = Account()
         account.use(name, limits, self._ledger.slices)
+        account.labels = labels_of(caller.tenant, caller.key_id, caller.key_name, callers)
         self._by_caller[caller.key_id, caller.tenant] = account
         return account
 

@@ -7,10 +7,12 @@ from common.yaml_text import ConfigError
 from llm_proxy.config import CallerLimits, Endpoint, Model, PoolConfig
 from llm_proxy.plan import space_of
 
-# Time series that one endpoint, one model and one caller's limit make: histograms of up to 20 series, outcomes, states.
+# Time series that one endpoint, one model and one named caller make, and the pool's own routes: histograms of some
+# 20 series each, outcomes, states.
 SERIES_OF_ENDPOINT = 80
 SERIES_OF_MODEL = 120
-SERIES_OF_POOL = 200
+SERIES_OF_CALLER = 3
+SERIES_OF_POOL = 600
 
 Place = tuple[str | int, ...]
 Problem = tuple[Place, str]
@@ -50,7 +52,9 @@ def faults(config: PoolConfig) -> Iterator[Problem]:
 def series(config: PoolConfig) -> int:
     """Time series that the configuration makes, about."""
     endpoints = sum(len(model.endpoints) for model in config.models.values())
-    return SERIES_OF_POOL + len(config.models) * SERIES_OF_MODEL + endpoints * SERIES_OF_ENDPOINT
+    callers = len(config.callers.tenants) + len(config.callers.keys)
+    made = SERIES_OF_POOL + callers * SERIES_OF_CALLER
+    return made + len(config.models) * SERIES_OF_MODEL + endpoints * SERIES_OF_ENDPOINT
 
 
 def _model_faults(config: PoolConfig, name: str, model: Model) -> Iterator[Problem]:

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from common.logs import get_logger
-from common.metrics import counter, histogram
+from common.metrics import HTTP_REQUESTS, HTTP_SECONDS, counter, histogram, powers
 from llm_proxy.admission import Endpoint, Failure, Usage
 from llm_proxy.tracing import Span
 
 log = get_logger("proxy")
+SERVICE = "llm-proxy"
 
 REQUESTS = counter("pool_requests_total", "Requests by what the caller saw", ["model", "outcome"])
 CALLS = counter("pool_upstream_calls_total", "Calls to endpoints by outcome", ["model", "endpoint", "outcome"])
@@ -21,7 +22,7 @@ ADDED = histogram(
     "pool_added_seconds",
     "Time spent in the pool itself: neither waiting for an endpoint nor for its answer",
     ["model"],
-    buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0),
+    buckets=powers(-14, 0),
 )
 
 
@@ -44,6 +45,14 @@ class ModelMeters:
     added: Any
 
 
+@dataclass(slots=True)
+class RouteMeters:
+    """The series of one route, looked up once."""
+
+    requests: Any
+    seconds: Any
+
+
 @dataclass
 class Meters:
     """All series that the hot path touches. Names come from the configuration, so their number is bounded."""
@@ -52,6 +61,7 @@ class Meters:
         default_factory=dict[tuple[str, str, str], EndpointMeters]
     )
     _models: dict[str, ModelMeters] = field(default_factory=dict[str, ModelMeters])
+    _routes: dict[tuple[str, str, int], RouteMeters] = field(default_factory=dict[tuple[str, str, int], RouteMeters])
 
     def endpoint(self, endpoint: Endpoint, currency: str) -> EndpointMeters:
         """The endpoint's series."""
@@ -64,6 +74,15 @@ class Meters:
                 TOKENS.labels(*place, "prompt"),
                 TOKENS.labels(*place, "completion"),
                 COST.labels(*place, currency),
+            )
+        return meters
+
+    def route(self, route: str, method: str, status: int) -> RouteMeters:
+        """The series of one route of ours, as every service has them."""
+        meters = self._routes.get((route, method, status))
+        if meters is None:
+            meters = self._routes[route, method, status] = RouteMeters(
+                HTTP_REQUESTS.labels(SERVICE, route, method, str(status)), HTTP_SECONDS.labels(SERVICE, route)
             )
         return meters
 
@@ -91,14 +110,23 @@ class Course:
     """Whether the head of an answer has gone to the caller."""
     stand_in: bool = False
     """Whether an endpoint answers that only stands in for others."""
+    price_line: bytes = b""
+    """Price of the endpoint that answers, for whoever adds up what a request of theirs costs."""
+    status: int = 499
+    """Of the answer; 499 remains when the caller left before it began."""
     usage: Usage | None = None
     cost: float | None = None
     """What is settled with the caller's limits in the end."""
 
+    @property
+    def exemplar(self) -> dict[str, str] | None:
+        """The trace that goes with what is measured."""
+        return None if self.span is None else {"trace_id": self.span.trace_id}
+
     def queued(self, lane: str, seconds: float) -> None:
         """It waited for an endpoint."""
         self.queued_s += seconds
-        QUEUE_WAIT.labels(self.model, lane).observe(seconds)
+        QUEUE_WAIT.labels(self.model, lane).observe(seconds, self.exemplar)
         if self.span is not None:
             self.span.event("queued", lane=lane, seconds=round(seconds, 4))
 
@@ -106,12 +134,13 @@ class Course:
         """A call begins."""
         self.calls += 1
         self.stand_in = endpoint.stand_in
+        self.price_line = endpoint.price_line
         if self.span is not None:
             self.span.event("endpoint chosen", endpoint=endpoint.name, model=endpoint.model_name, call=self.calls)
 
     def began(self, endpoint: Endpoint, first_s: float) -> None:
         """The content of a stream began after so long."""
-        self.meters.endpoint(endpoint, self.currency).first_byte.observe(first_s)
+        self.meters.endpoint(endpoint, self.currency).first_byte.observe(first_s, self.exemplar)
         if self.span is not None:
             self.span.event("first content", endpoint=endpoint.name, seconds=round(first_s, 4))
 

@@ -1,18 +1,18 @@
 """The pool's own pages, without a framework: probes, metrics, configuration, models, and why a call would go where."""
 
-import os
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
 import msgspec
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from common.deadline import Deadline
 from common.errors import ApiError, invalid, not_found, respond
+from common.exposition import exposed
 from common.health import Health
 from common.live_config import LiveConfig
+from common.metrics import METHODS, OTHER
 from llm_proxy import body as bodies
 from llm_proxy.admission import Ask
 from llm_proxy.config import PoolConfig
@@ -46,12 +46,15 @@ class Operations:
         """Answer; unknown paths are refused in the API's shape."""
         headers = read_head(scope)
         named = request_id(headers)
+        began = time.perf_counter()
         try:
             status, content_type, body = await self._page(scope, headers, receive)
         except ApiError as error:
+            self._count(scope, error.status, began)
             error.headers.setdefault("x-request-id", named)
             await respond(error, scope, receive, send)
             return
+        self._count(scope, status, began)
         start = [
             (b"content-type", content_type.encode()),
             (b"content-length", b"%d" % len(body)),
@@ -59,6 +62,15 @@ class Operations:
         ]
         await send({"type": "http.response.start", "status": status, "headers": start})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    def _count(self, scope: "Scope", status: int, began: float) -> None:
+        path, method = scope["path"], scope["method"]
+        route = path if path in self._pages or path in OPERATIONS or path == "/explain" else OTHER
+        if path.startswith(MODELS + "/"):
+            route = MODELS + "/{model}"
+        meters = self._proxy.meters.route(route, method if method in METHODS else OTHER, status)
+        meters.requests.inc()
+        meters.seconds.observe(time.perf_counter() - began)
 
     async def _page(self, scope: "Scope", headers: dict[str, str], receive: "Receive") -> tuple[int, str, bytes]:
         path, method = scope["path"], scope["method"]
@@ -91,13 +103,9 @@ class Operations:
         report = await self._health.report()
         return 503 if report["state"] == "down" else 200, JSON, _json(report)
 
-    async def _metrics(self, _: "Scope", __: dict[str, str]) -> tuple[int, str, bytes]:
-        registry = REGISTRY
-        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-            # Several workers share the port: whichever is asked answers for all.
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry)
-        return 200, CONTENT_TYPE_LATEST, generate_latest(registry)
+    async def _metrics(self, scope: "Scope", _: dict[str, str]) -> tuple[int, str, bytes]:
+        accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
+        return 200, *exposed(accept.decode("latin-1"))
 
     async def _config(self, _: "Scope", headers: dict[str, str]) -> tuple[int, str, bytes]:
         self._proxy.auth.authenticate(headers)

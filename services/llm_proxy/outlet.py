@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from common.errors import ApiError, error_body
+from common.spending import PRICE_HEADER as PRICE
 from llm_proxy.http_server import CONNECTION, CYCLE, CallerConnection
 from llm_proxy.judgement import Verdict
 from llm_proxy.observation import Course
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 EVENT_STREAM = "text/event-stream"
 # What of an endpoint's own headers reaches the caller.
 PASSED_BACK = ("openai-processing-ms", "openai-model", "x-ms-region")
+PRICE_HEADER = PRICE.encode()
 DONE = b"data: [DONE]\n\n"
 
 
@@ -42,6 +44,7 @@ class Outlet:
         """An answer that is complete."""
         start = self._headers(verdict.content_type, endpoint, headers)
         self.begun = self.ended = self._course.answered_with_head = True
+        self._course.status = verdict.status
         await self._connection.answer(self._cycle, verdict.status, start, verdict.body)
 
     async def begin(self, endpoint: str, headers: Mapping[str, str]) -> None:
@@ -50,6 +53,7 @@ class Outlet:
         # Proxies on the way must not collect what is meant to arrive word by word.
         start += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
         self.begun = self._course.answered_with_head = True
+        self._course.status = 200
         await self._send({"type": "http.response.start", "status": 200, "headers": start})
 
     async def piece(self, data: bytes) -> None:
@@ -82,6 +86,8 @@ class Outlet:
         course = self._course
         if course.stand_in:
             start.append((b"x-fairlead-stand-in", b"true"))
+        if course.price_line:
+            start.append((PRICE_HEADER, course.price_line))
         if self._show:
             own_ms = (time.perf_counter() - self._began - course.upstream_s - course.queued_s) * 1000
             start += [

@@ -51,6 +51,7 @@ class Endpoint:
     model: bytes | None
     timeouts: Timeouts
     price: Price
+    price_line: bytes
     priority: int
     weight: float
     stand_in: bool
@@ -170,6 +171,7 @@ class Compiler:
         state.key = key
         state.limit(settings.limits, share)
         state.look()
+        price = prices.price_of(config.prices, name, settings.price)
         return Endpoint(
             name=settings.name,
             model_name=name,
@@ -177,7 +179,8 @@ class Compiler:
             urls={operation: url_of(settings, name, operation) for operation in PATHS},
             model=json.dumps(settings.model).encode() if settings.model and settings.model != name else None,
             timeouts=_timeouts(settings.timeouts or model.timeouts),
-            price=prices.price_of(config.prices, name, settings.price),
+            price=price,
+            price_line=price.line(config.prices.currency),
             priority=settings.priority,
             weight=settings.weight,
             # Alone it stands in for nobody.

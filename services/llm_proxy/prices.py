@@ -26,6 +26,13 @@ class Price:
             settings.input / PER_TOKENS, cached / PER_TOKENS, settings.output / PER_TOKENS, float(settings.request)
         )
 
+    def line(self, currency: str) -> bytes:
+        """As the header of an answer tells it, prices of a million tokens; empty when all is free."""
+        if self == FREE:
+            return b""
+        prices = (self.input * PER_TOKENS, self.cached_input * PER_TOKENS, self.output * PER_TOKENS, self.request)
+        return " ".join((currency, *(f"{price:.10g}" for price in prices))).encode()
+
     def cost(self, usage: Usage) -> float:
         """What the usage costs."""
         cached = min(usage.cached_tokens, usage.prompt_tokens)

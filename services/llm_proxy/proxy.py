@@ -58,7 +58,7 @@ class Proxy:
         self.tracing = tracing
         self.largest_body = largest_body
         self.parts: Parts | None = None
-        self._meters = Meters()
+        self.meters = Meters()
         self._hedger = Hedger()
 
     async def __call__(self, operation: Operation, scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -74,7 +74,7 @@ class Proxy:
             gone = True
             task.cancel()
 
-        course = Course(self._meters, UNKNOWN, "", None, "")
+        course = Course(self.meters, UNKNOWN, "", None, "")
         outcome: str | None = None
         try:
             headers = read_head(scope)
@@ -105,6 +105,7 @@ class Proxy:
         except Exception as error:
             # Nothing of it reaches the caller; an answer that has begun is cut by the server.
             outcome = "500"
+            course.status = course.status if course.answered_with_head else 500
             UNHANDLED.labels("llm-proxy").inc()
             log.exception("unhandled", error=type(error).__name__, request_id=course.request_id)
             if course.answered_with_head:
@@ -112,12 +113,16 @@ class Proxy:
             await respond(ApiError(500, "Something went wrong on our side."), scope, receive, send)
         finally:
             connection.on_gone = None
-            meters = self._meters.model(course.model)
+            meters = self.meters.model(course.model)
             if outcome is None:
                 meters.ok.inc()
             else:
                 REQUESTS.labels(course.model, outcome).inc()
-            meters.added.observe(time.perf_counter() - began - course.upstream_s - course.queued_s)
+            total_s = time.perf_counter() - began
+            meters.added.observe(total_s - course.upstream_s - course.queued_s)
+            route = self.meters.route(scope["path"], "POST", course.status)
+            route.requests.inc()
+            route.seconds.observe(total_s, course.exemplar)
 
     async def _serve(
         self,
@@ -205,6 +210,7 @@ class Proxy:
             if not outlet.ended:
                 await outlet.fail(error)
             return
+        course.status = error.status
         error.headers.setdefault("x-request-id", course.request_id)
         if course.calls:
             error.headers.setdefault("x-fairlead-attempts", str(course.calls))

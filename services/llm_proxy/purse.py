@@ -37,6 +37,8 @@ class Purse:
     """The limit is nearly used up: what is not needed now goes back at once."""
     rested: bool = False
     """Whether nothing was taken since the last look."""
+    elsewhere: int = -1
+    """What was left of the limit outside this process at the last draw of the period; below 0: there was none."""
     drawn_at: float = -math.inf
     dry_until: float = 0.0
     """Until then the ledger need not be asked for `dry_need` units or more; 0: it may be."""
@@ -55,6 +57,7 @@ class Purse:
         """Begin a period with nothing. What is out belongs to the old one, which counted it."""
         self.period = period
         self.idle = self.out = self.spent = 0
+        self.elsewhere = -1
         self.tight = False
         self.dry_until = 0.0
 
@@ -82,8 +85,14 @@ class Purse:
         if grant.period != self.period:
             self.turn(grant.period)
         self.idle += grant.units
+        self.elsewhere = grant.left + grant.others
         self.tight = grant.left < self.slice
         self.low = 0 if self.tight else max(1, self.slice // LOW)
+
+    @property
+    def used(self) -> int:
+        """Units of the limit that all processes have used in the period, as far as this one has been told."""
+        return 0 if self.elsewhere < 0 else max(0, self.limit - self.elsewhere - self.idle - self.out)
 
     def dry(self, now: float, need: int, *, for_good: bool) -> None:
         """The ledger had not as much as this: nothing will come in this period, or nothing for a moment."""

@@ -3,7 +3,7 @@
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from common import logs
+from common import logs, loop_lag
 from common.authenticator import Authenticator
 from common.health import Health
 from common.live_config import LiveConfig
@@ -78,6 +78,7 @@ class Pool:
         await receive()
         async with AsyncExitStack() as stack:
             try:
+                await stack.enter_async_context(loop_lag.watched("llm-proxy"))
                 await stack.enter_async_context(self._live.watch())
                 await stack.enter_async_context(self._admission.running())
                 client = await stack.enter_async_context(upstream_client())

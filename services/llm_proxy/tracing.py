@@ -36,6 +36,11 @@ class Span:
         ids = random.randbytes(24)  # noqa: S311 - they must differ, not be secret
         self._span = otlp.Span(ids[:16], ids[16:], name, time.time_ns(), link, fixed)
 
+    @property
+    def trace_id(self) -> str:
+        """32 hexadecimal digits."""
+        return self._span.trace_id.hex()
+
     def set(self, key: str, value: otlp.Value) -> None:
         """Set one attribute."""
         self._span.attributes[key] = value

@@ -9,6 +9,8 @@ import tempfile
 import time
 from typing import Any
 
+from prometheus_client.multiprocess import mark_process_dead
+
 from llm_proxy.settings import PoolSettings
 
 WORKER = "FAIRLEAD_WORKER"
@@ -56,6 +58,8 @@ class _Workers:
                         self._pass_on(signal.SIGTERM)
                         self._wait()
                         raise SystemExit(2)
+                    # Its gauges are no longer true.
+                    mark_process_dead(worker.pid, self._environment[METRICS])
                     time.sleep(PAUSE_S)
                     self._running[number] = self._start(number)
         self._pass_on(signal.SIGTERM)

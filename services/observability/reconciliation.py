@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import aiohttp
 from rich.table import Table
 
-from observability import trace_store
 from observability.hops import COUNTERS, GAUGES, Hop, hops
+from observability.mlflow_traces import MlflowTraces
 from observability.samples import SCRAPE_S, TIMEOUT_S, Prometheus, Reading
 
 LOOK_EVERY_S = 2.0
@@ -81,7 +81,8 @@ async def reconcile(question: Question) -> Report:
             await asyncio.sleep(LOOK_EVERY_S)
         stored = None
         if question.mlflow is not None:
-            stored = await trace_store.count(session, question.mlflow, question.experiment, began_ms)
+            since = f"attributes.timestamp_ms >= {began_ms}"
+            stored = len(await MlflowTraces(session, question.mlflow, question.experiment).found(since))
     return Report(list(hops(reading, stored)), still)
 
 

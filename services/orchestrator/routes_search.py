@@ -6,9 +6,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from pydantic import Field, PlainValidator
 
+from common import exemplars, spending
 from common.auth import CallerDep
 from common.deadline import Deadline
-from orchestrator import shapes
+from orchestrator import costs, shapes
 from orchestrator.chat_request import Filters, Results
 from orchestrator.resources import ResourcesDep
 from orchestrator.scope import scope_of
@@ -70,10 +71,13 @@ async def search_store(
     )
     tracing = held.parts.telemetry
     with tracing.root_span("search", request.headers, kind="RETRIEVER", tenant=caller.tenant) as span:
+        exemplars.name_trace(span.trace_id)
+        spent = spending.begin()
         span.set("fairlead.config_hash", config.hash)
         span.set("fairlead.tenant", caller.tenant)
         found = await Search(held.parts, caller, config.value, deadline).run(wanted, span)
         span.set("fairlead.degraded", list(found.degraded))
+        costs.of_search(caller.tenant, config.value, spent)
         span.ok()
         trace_id = span.trace_id
     about = {"through": "search", "queries": len(body.query), "passages": len(found.hits)}

@@ -8,7 +8,7 @@ from common.auth import Caller
 from common.deadline import Deadline
 from common.errors import invalid
 from common.telemetry import Span
-from orchestrator.pipeline import conversation, ranking, spaces
+from orchestrator.pipeline import conversation, ranking, retrieval_health, spaces
 from orchestrator.pipeline.passages import fitting
 from orchestrator.pipeline.ranking import Ranking
 from orchestrator.pipeline.run import DEGRADED, POOL_FAILURES, Parts
@@ -90,6 +90,8 @@ class Search:
             vector = None if vectors is None else vectors[place]
             results.append(await self._parts.chunks.search(self._scope, replace(request, text=query, vector=vector)))
         lists = [result.hits for result in results]
+        for hits in lists:
+            retrieval_health.measure("search", rank.settled(hits))
         if wanted.rerank:
             lists = [await self._reranked(query, hits) for query, hits in zip(queries, lists, strict=True)]
         hits = rank.settled(merged(lists))

@@ -283,6 +283,10 @@ class OrchestratorTunables(ServiceTunables):
     def _template_can_be_used(cls, template: str) -> str:
         return prompt.check_template(template)
 
+    def names_tenant(self, tenant: str) -> bool:
+        """Whether the configuration names the tenant: only then may metrics."""
+        return tenant in self.quotas or tenant in self.telemetry.content.tenants
+
     def default_application(self) -> str:
         """The application that is asked when a request names none."""
         return next(iter(self.applications))

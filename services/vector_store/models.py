@@ -259,6 +259,8 @@ class Hit:
     """Whether it holds a quoted phrase or an identifier of the query word for word."""
     matched: tuple[str, ...] = ()
     """The query's words that it has, as the keyword leg looked them up, rarest first; only where `explain` asked."""
+    indexed_at: float | None = None
+    """When the index took its document in, in Unix seconds; None where the engine cannot say."""
 
 
 @dataclass(frozen=True, slots=True)

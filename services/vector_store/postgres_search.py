@@ -272,6 +272,7 @@ def _hit(row: Row, found: Fused) -> Hit:
         keyword=found.keyword,
         vector=found.vector,
         phrase=found.phrase,
+        indexed_at=row["indexed_at"],
     )
 
 

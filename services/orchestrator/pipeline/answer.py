@@ -3,17 +3,28 @@
 import asyncio
 from collections.abc import Mapping
 
+from common import exemplars
 from common.deadline import timed_out
-from common.errors import unavailable
+from common.errors import ApiError, unavailable
 from common.metrics import counter
+from common.pseudonym import pseudonym
 from common.settings import ServiceSettings
 from common.telemetry import Span
+from orchestrator import costs
 from orchestrator.pipeline import prompt
 from orchestrator.pipeline.ask import Answer, Ask
 from orchestrator.pipeline.run import OnText, Parts, Run, finished
 from orchestrator.pipeline.steps import STEPS
 
-ANSWERS = counter("answers_total", "Questions by what became of them", ["outcome"])
+ANSWERS = counter(
+    "answers_total",
+    "Questions by what became of them: answered, not_answered (the documents do not say), degraded, failed, refused "
+    "(too many at once), rejected (it cannot be asked), cancelled (the client left)",
+    ["outcome"],
+)
+for _outcome in ("answered", "not_answered", "degraded", "failed", "refused", "rejected", "cancelled"):
+    # There from the start: the first failure is an increase, and none is a zero.
+    ANSWERS.labels(_outcome)
 
 
 class Pipeline:
@@ -51,6 +62,7 @@ class Pipeline:
     async def _answer(self, run: Run, headers: Mapping[str, str]) -> Answer:
         ask = run.ask
         with self._parts.telemetry.root_span("answer", headers, tenant=ask.caller.tenant) as root:
+            exemplars.name_trace(root.trace_id)
             self._describe(root, run)
             try:
                 answer = await self._steps(run, root)
@@ -58,10 +70,14 @@ class Pipeline:
                 ANSWERS.labels("cancelled").inc()
                 root.set("fairlead.outcome", "cancelled")
                 raise
-            except Exception:
-                ANSWERS.labels("failed").inc()
-                root.set("fairlead.outcome", "failed")
+            except Exception as error:
+                # What cannot be asked is the caller's affair and none of the service's level.
+                outcome = "rejected" if isinstance(error, ApiError) and error.status < 500 else "failed"
+                ANSWERS.labels(outcome).inc()
+                root.set("fairlead.outcome", outcome)
                 raise
+            finally:
+                costs.of_answer(ask, run.spent, root)
             outcome = "degraded" if answer.degraded else "answered" if answer.answered else "not_answered"
             ANSWERS.labels(outcome).inc()
             self._conclude(root, run, answer, outcome)
@@ -90,6 +106,7 @@ class Pipeline:
             "fairlead.prompt.version": run.tunables.prompt_version,
             "fairlead.prompt.hash": prompt.fingerprint(run.tunables.system_prompt, run.tunables.prompt_template),
             "fairlead.tenant": ask.caller.tenant,
+            "fairlead.user": pseudonym(ask.caller.tenant, ask.user) if ask.user else None,
         }
         for key, value in tags.items():
             root.tag(key, value)

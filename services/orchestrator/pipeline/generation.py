@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
+from common import exemplars
 from common.metrics import counter, histogram
 from common.pool_client import PoolUnavailable
 from common.telemetry import Span
@@ -12,7 +13,7 @@ from orchestrator.pipeline.ask import Usage
 from orchestrator.pipeline.marks import MarkFilter
 from orchestrator.pipeline.run import Run
 
-FIRST_TOKEN_SECONDS = histogram("first_token_seconds", "Time until the model's first text")
+FIRST_TOKEN_SECONDS = histogram("first_token_seconds", "From the call of the model to its first text")
 TOKENS = counter("tokens_total", "Tokens of answers, as the model counted them", ["direction"])
 
 
@@ -45,7 +46,7 @@ async def stream(run: Run, span: Span) -> None:
         async for chunk in _closing(chunks):
             piece = _text(chunk)
             if piece and not said:
-                FIRST_TOKEN_SECONDS.observe(time.perf_counter() - began)
+                FIRST_TOKEN_SECONDS.observe(time.perf_counter() - began, exemplars.current())
                 span.event("first_token")
             said.append(piece)
             await run.say(run.draft.feed(piece))

@@ -4,9 +4,11 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from common import exemplars, spending
 from common.logs import get_logger
 from common.metrics import counter, histogram
 from common.pool_client import PoolClient, PoolRejected, PoolUnavailable
+from common.spending import Spending
 from common.telemetry import Kind, Span, Telemetry
 from orchestrator.pipeline.ask import Answer, Ask, FinishReason, Message, Usage
 from orchestrator.pipeline.callbacks import Callbacks
@@ -22,6 +24,9 @@ from vector_store.models import EmbeddingSpace, Hit, Scope, Store, Vectors
 
 log = get_logger("pipeline")
 STEP_SECONDS = histogram("step_seconds", "Time in each step of the answer pipeline", ["step"])
+FIRST_TEXT_SECONDS = histogram(
+    "answer_first_text_seconds", "From the question to the first text of its answer, as whoever asked sees it"
+)
 DEGRADED = counter("degraded_total", "Answers in which a step could not do its part", ["step", "reason"])
 
 # What a call to the pool may fail with; every step that makes one has its own way to go on without.
@@ -65,6 +70,9 @@ class Run:
     grounding: float | None = None
     degraded: list[str] = field(default_factory=list[str])
     first_text_at: float | None = None
+    began: float = field(default_factory=time.perf_counter)
+    """When the question came, by the clock of `first_text_at`."""
+    spent: Spending = field(default_factory=spending.begin)
 
     @property
     def tunables(self) -> OrchestratorTunables:
@@ -111,6 +119,7 @@ class Run:
             return
         if self.first_text_at is None:
             self.first_text_at = time.perf_counter()
+            FIRST_TEXT_SECONDS.observe(self.first_text_at - self.began, exemplars.current())
         if self.on_text is not None:
             await self.on_text(text)
 
@@ -133,7 +142,7 @@ class Step:
             with run.parts.telemetry.span(self.name, self.kind) as span:
                 await self.do(run, span)
         finally:
-            STEP_SECONDS.labels(self.name).observe(time.perf_counter() - began)
+            STEP_SECONDS.labels(self.name).observe(time.perf_counter() - began, exemplars.current())
 
 
 def step(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from common.errors import invalid, not_found
 from common.telemetry import Span
-from orchestrator.pipeline import citations, conversation, generation, prompt, ranking, spaces
+from orchestrator.pipeline import citations, conversation, generation, prompt, ranking, retrieval_health, spaces
 from orchestrator.pipeline.callbacks import Generation, Retrieval
 from orchestrator.pipeline.marks import MarkFilter
 from orchestrator.pipeline.passages import fitting, fitting_sections
@@ -107,7 +107,9 @@ async def retrieve(run: Run, span: Span) -> None:
         await embed(run)
         found = await run.parts.chunks.search(run.scope, replace(request, vector=run.vector, space=run.space))
     run.hits, run.snapshot = found.hits, found.snapshot
-    run.passages = fitting(run.ranking.settled(found.hits), tunables.max_passages_chars)
+    settled = run.ranking.settled(found.hits)
+    retrieval_health.measure("chat", settled)
+    run.passages = fitting(settled, tunables.max_passages_chars)
     span.set("fairlead.index_snapshot", found.snapshot)
     span.set("fairlead.retrieval.legs", list(found.legs))
     span.documents([passage.as_document() for passage in run.passages])
