@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal
 
+import msgspec
 from opentelemetry import propagate, trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
@@ -67,19 +68,31 @@ class Span:
         Written twice: in OpenInference's flat attributes, and as the JSON list of `{content, metadata}` that trace
         stores show as retrieved documents.
         """
+        flat: dict[str, AttributeValue] = {}
         for place, document in enumerate(documents):
             prefix = f"retrieval.documents.{place}.document"
-            self.set(f"{prefix}.id", str(document["id"]))
-            self.set(f"{prefix}.score", float(document["score"]))
-        listed = [
-            {
-                "page_content": document["content"],
-                "metadata": {"score": document["score"], **document["metadata"]},
-                "id": document["id"],
-            }
-            for document in documents
-        ]
-        self.output(listed)
+            flat[f"{prefix}.id"] = str(document["id"])
+            flat[f"{prefix}.score"] = float(document["score"])
+        self._otel.set_attributes(flat)
+        if not self._capture:
+            return
+        # Cut one by one, so that the list stays one that can be read; writing all of it first would cost most.
+        each_chars = LONGEST_CONTENT // max(1, len(documents))
+        length = sum(len(document["content"]) for document in documents)
+        if length > LONGEST_CONTENT:
+            self._otel.set_attribute("fairlead.output.cut_from_chars", length)
+        self.output(
+            [
+                {
+                    "page_content": document["content"][:each_chars]
+                    if length > LONGEST_CONTENT
+                    else document["content"],
+                    "metadata": {"score": document["score"], **document["metadata"]},
+                    "id": document["id"],
+                }
+                for document in documents
+            ]
+        )
 
     def fail(self, reason: BaseException | str) -> None:
         """Mark the step as failed; an exception is recorded with its type and message."""
@@ -94,13 +107,14 @@ class Span:
     def _content(self, key: str, value: Any) -> None:
         if not self._capture:
             return
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        is_text = isinstance(value, str)
+        text = value if is_text else _json(value)
+        written: dict[str, AttributeValue] = {f"{key}.mime_type": "text/plain" if is_text else "application/json"}
         if len(text) > LONGEST_CONTENT:
-            self._otel.set_attribute(f"fairlead.{key}.cut_from_chars", len(text))
+            written[f"fairlead.{key}.cut_from_chars"] = len(text)
             text = text[:LONGEST_CONTENT]
-        self._otel.set_attribute(f"{key}.value", text)
-        mime = "text/plain" if isinstance(value, str) else "application/json"
-        self._otel.set_attribute(f"{key}.mime_type", mime)
+        written[f"{key}.value"] = text
+        self._otel.set_attributes(written)
 
 
 class Telemetry:
@@ -219,6 +233,13 @@ class Telemetry:
     def close(self) -> None:
         """Send what is queued, for as long as one export may take, and stop."""
         self._provider.shutdown()
+
+
+def _json(value: Any) -> str:
+    try:
+        return msgspec.json.encode(value, enc_hook=str).decode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return json.dumps(value, default=str)
 
 
 # How much of the request that is being served goes into its spans.

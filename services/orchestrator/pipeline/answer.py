@@ -7,6 +7,7 @@ from common import exemplars
 from common.deadline import timed_out
 from common.errors import ApiError, unavailable
 from common.metrics import counter
+from common.pseudonym import pseudonym
 from common.settings import ServiceSettings
 from common.telemetry import Span
 from orchestrator import costs
@@ -105,6 +106,7 @@ class Pipeline:
             "fairlead.prompt.version": run.tunables.prompt_version,
             "fairlead.prompt.hash": prompt.fingerprint(run.tunables.system_prompt, run.tunables.prompt_template),
             "fairlead.tenant": ask.caller.tenant,
+            "fairlead.user": pseudonym(ask.caller.tenant, ask.user) if ask.user else None,
         }
         for key, value in tags.items():
             root.tag(key, value)
