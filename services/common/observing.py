@@ -72,11 +72,17 @@ class LogTunables(Tunables):
 class TelemetryTunables(Tunables):
     """What a service lets others see."""
 
-    content: ContentTunables = ContentTunables()
-    logs: LogTunables = LogTunables()
+    content: ContentTunables = Field(
+        default=ContentTunables(), description="Questions, passages and answers in traces.", json_schema_extra=LIVE
+    )
+    logs: LogTunables = Field(default=LogTunables(), description="How much is logged.", json_schema_extra=LIVE)
 
 
 class ServiceTunables(Tunables):
     """Base of every service's tunables."""
 
-    telemetry: TelemetryTunables = TelemetryTunables()
+    telemetry: TelemetryTunables = Field(
+        default=TelemetryTunables(),
+        description="What the service lets others see: content in traces, and how much it logs.",
+        json_schema_extra=LIVE,
+    )

@@ -22,6 +22,7 @@ from ingestion.embed import BatchSize, Vectors, embed
 from ingestion.failures import FileFailure, Reason, too_large
 from ingestion.language import configuration_for
 from ingestion.prepare import Prepared, Request
+from ingestion.quality import Quality
 from ingestion.sandbox import Limits, Sandbox
 from ingestion.tokens import Tokens, tokenizer_file
 from ingestion.tunables import EmbeddingModel, IngestionTunables
@@ -49,6 +50,7 @@ class Ingestor:
     objects: Objects
     pool: PoolClient
     sandbox: Sandbox
+    quality: Quality
     batch_size: BatchSize = field(default_factory=BatchSize)
 
     async def ingest(self, tenant: str, store_id: str, file_id: str) -> Result:
@@ -84,7 +86,9 @@ class Ingestor:
                 # The store was given another index meanwhile.
                 return await self._bring_up(scope, file, attached)
             await self.give_up(scope, attached.store_id, file.id, failure)
+            await self.quality.failed(file, failure.reason)
             return "failed"
+        await self.quality.indexed(file, prepared)
         return "completed"
 
     async def give_up(self, scope: Scope, store_id: str, file_id: str, failure: FileFailure) -> None:

@@ -65,6 +65,8 @@ def queue_app(ingestor: Ingestor) -> App:
     async def ingest_file(context: JobContext, tenant: str, store_id: str, file_id: str) -> str:
         result = await run_ingest(ingestor, context.job.attempts, tenant, store_id, file_id)
         metrics.FILES.labels(result).inc()
+        if result == "completed":
+            metrics.LAG.observe(await _age_s(app, context.job))
         return result
 
     @app.task(name=DELETE_FILE, queue=INGEST_QUEUE, retry=Patience(LONGEST_WAIT_TO_DELETE_S))
@@ -74,6 +76,27 @@ def queue_app(ingestor: Ingestor) -> App:
 
     _ = (ingest_file, delete_file)
     return app
+
+
+async def _age_s(app: App, job: Job) -> float:
+    """Seconds since the job was put into the queue for the first time."""
+    query = (
+        "SELECT extract(epoch FROM clock_timestamp() - min(at))::float8 AS age FROM procrastinate_events"
+        " WHERE job_id = %(job)s AND type = 'deferred'"
+    )
+    found = await app.connector.execute_query_one_async(query, job=job.id)
+    return max(0.0, float(found["age"] or 0.0))
+
+
+async def oldest_s(app: App) -> float:
+    """Age of the oldest job that waits, in seconds; 0 when none does."""
+    query = (
+        "SELECT extract(epoch FROM clock_timestamp() - min(e.at))::float8 AS age FROM procrastinate_events AS e"
+        " WHERE e.type = 'deferred' AND e.job_id = (SELECT id FROM procrastinate_jobs"
+        " WHERE queue_name = %(queue)s AND status = 'todo' ORDER BY id LIMIT 1)"
+    )
+    found = await app.connector.execute_query_one_async(query, queue=INGEST_QUEUE)
+    return max(0.0, float(found["age"] or 0.0))
 
 
 async def run_ingest(ingestor: Ingestor, attempts: int, tenant: str, store_id: str, file_id: str) -> str:

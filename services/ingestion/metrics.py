@@ -1,6 +1,6 @@
 """What the worker counts."""
 
-from common.metrics import counter, gauge, histogram
+from common.metrics import counter, gauge, histogram, powers
 
 FILES = counter("ingest_files_total", "Files that left the queue, by result", ["result"])
 FAILURES = counter("ingest_failures_total", "Files that failed, by reason", ["reason"])
@@ -10,6 +10,13 @@ REMOVED = counter("ingest_removed_characters_total", "Characters that normalisat
 EMBED_WAITS = counter("ingest_embed_waits_total", "Waits for a pool that was down or limited us")
 EMBED_BATCH = gauge("ingest_embed_batch_texts", "Texts in one request to the pool, as many as it answers in time")
 STEP_SECONDS = histogram("ingest_step_seconds", "Time of one file in each step", ["step"])
+LAG = histogram(
+    "ingest_lag_seconds",
+    "From the order to index a file to its being found, waits and retries included",
+    (),
+    powers(-2, 17),
+)
+OLDEST_JOB = gauge("ingest_oldest_job_seconds", "For how long the oldest job that waits has been in the queue")
 QUEUE = gauge("ingest_queue_jobs", "Jobs in the queue, by state", ["state"])
 RESCUED = counter("ingest_rescued_jobs_total", "Jobs taken over from a worker that fell silent")
 WORKER_RESTARTS = counter("ingest_worker_restarts_total", "Times the queue's worker ended on its own and was restarted")

@@ -13,6 +13,7 @@ from common.live_config import LiveConfig
 from common.pool_client import PoolClient
 from ingestion.ingest import Ingestor
 from ingestion.jobs import queue_app
+from ingestion.quality import Quality
 from ingestion.sandbox import Sandbox
 from ingestion.settings import IngestionSettings
 from ingestion.sources.schedule import Schedule
@@ -41,7 +42,8 @@ def held_by(settings: IngestionSettings, live: LiveConfig[IngestionTunables]) ->
             pool = await stack.enter_async_context(postgres.open_pool(url, max_size=settings.database_connections))
             client = await stack.enter_async_context(PoolClient(settings.pool_url, settings.service_key))
             catalog = Catalog(pool)
-            ingestor = Ingestor(live, catalog, PostgresChunkStore(pool), objects, client, sandbox)
+            quality = Quality(pool, lambda: live.current.value)
+            ingestor = Ingestor(live, catalog, PostgresChunkStore(pool), objects, client, sandbox, quality)
             worker = QueueWorker(queue_app(ingestor), live, settings)
             work = stack.enter_context(workspace(settings.cache_dir))
             syncer = Syncer(catalog, objects, pool, settings.cache_dir or work / "cache", work)
@@ -50,6 +52,7 @@ def held_by(settings: IngestionSettings, live: LiveConfig[IngestionTunables]) ->
             # In the background: the first file waits for the parsers, readiness does not.
             stack.push_async_callback(_ended, asyncio.create_task(sandbox.warm_up(), name="sandbox"))
             await stack.enter_async_context(worker.running(pool))
+            await stack.enter_async_context(quality.shown())
             schedule = asyncio.create_task(app.state.schedule.run(), name="sources")
             stack.push_async_callback(_ended, schedule)
             yield

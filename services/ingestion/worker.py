@@ -12,7 +12,7 @@ from common.live_config import LiveConfig, Snapshot
 from common.logs import get_logger
 from common.postgres import Pool
 from ingestion import metrics
-from ingestion.jobs import job_counts
+from ingestion.jobs import job_counts, oldest_s
 from ingestion.settings import IngestionSettings
 from ingestion.tunables import IngestionTunables
 from vector_store.jobs import INGEST_QUEUE
@@ -130,6 +130,7 @@ class QueueWorker:
                 rows = await self._app.job_manager.list_queues_async(queue=INGEST_QUEUE)
                 for state, count in job_counts([dict(row) for row in rows]).items():
                     metrics.QUEUE.labels(state).set(count)
+                metrics.OLDEST_JOB.set(await oldest_s(self._app))
             except Exception as error:  # noqa: BLE001 - as above
                 log.warning("queue_count_failed", error=type(error).__name__)
             await asyncio.sleep(COUNT_EVERY_S)

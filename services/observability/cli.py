@@ -8,12 +8,15 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from observability import main
+from observability import main, removal_cli
 from observability.reconciliation import Question, sentence
 from observability.reconciliation import reconcile as reconciled
 from observability.samples import Unreachable
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Traces after they left the services.")
+
+app.command()(removal_cli.erase)
+app.command()(removal_cli.retain)
 
 
 @app.command()

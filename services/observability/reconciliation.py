@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import aiohttp
 from rich.table import Table
 
-from observability import trace_store
 from observability.hops import COUNTERS, GAUGES, Hop, hops
+from observability.mlflow_traces import MlflowTraces
 from observability.samples import SCRAPE_S, TIMEOUT_S, Prometheus, Reading
 
 LOOK_EVERY_S = 2.0
@@ -81,7 +81,8 @@ async def reconcile(question: Question) -> Report:
             await asyncio.sleep(LOOK_EVERY_S)
         stored = None
         if question.mlflow is not None:
-            stored = await trace_store.count(session, question.mlflow, question.experiment, began_ms)
+            since = f"attributes.timestamp_ms >= {began_ms}"
+            stored = len(await MlflowTraces(session, question.mlflow, question.experiment).found(since))
     return Report(list(hops(reading, stored)), still)
 
 
@@ -95,7 +96,7 @@ def sentence(report: Report) -> str:
     if report.unexplained:
         places = "; ".join(f"{hop.missing:,.0f} {hop.unit} after “{hop.name}”" for hop in report.unexplained)
         return f"Missing, and nothing accounts for it: {places}."
-    lost = sum(hop.lost for hop in report.hops)
+    lost = sum(hop.lost for hop in report.hops if hop.unit == "spans")
     found = f"Nothing is missing; {lost:,.0f} were dropped, as counted above." if lost else "Nothing is missing."
     moving = f" Spans were on their way within {SCRAPE_S:.0f} s of now: in a quiet time it is exact."
     return found if report.still else found + moving

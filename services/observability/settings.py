@@ -1,8 +1,8 @@
-"""Start-up settings of the trace buffer."""
+"""Settings of the trace buffer, and of what removes data."""
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from common.settings import ServiceSettings
 
@@ -33,3 +33,19 @@ class BufferSettings(ServiceSettings):
                 "FAIRLEAD_AUTH=keys needs FAIRLEAD_SERVICE_KEY_FILE here: the key that the collector sends with traces"
             )
         return self
+
+
+class RemovalSettings(ServiceSettings):
+    """How long feedback and traces are kept, and where they are."""
+
+    service: str = "observability"
+    mlflow_url: str | None = Field(default=None, description="MLflow, where traces are; none: there is none.")
+    mlflow_token: SecretStr | None = Field(default=None, description="Bearer token for it, where it asks for one.")
+    feedback_days: int = Field(default=730, ge=1, le=36_500, description="Feedback is kept for so long.")
+    traces_days: int = Field(default=90, ge=1, le=36_500, description="Stored traces are kept for so long.")
+
+    def owner(self) -> str:
+        """The owner's database URL; raises ValueError when there is none."""
+        if self.database_owner_url is None:
+            raise ValueError("FAIRLEAD_DATABASE_OWNER_URL is not set: give the Postgres URL of the owner of the schema")
+        return self.database_owner_url.get_secret_value()

@@ -32,7 +32,11 @@ LOCAL_HOSTS = "localhost,localhost:*,127.0.0.1,127.0.0.1:*,[::1],[::1]:*"
 
 
 # Packages with commands for a person, by the service whose configuration they read.
-PACKAGES: Mapping[str, str] = {"ingestion": "ingestion", "vector_store": "orchestrator"}
+PACKAGES: Mapping[str, str] = {
+    "ingestion": "ingestion",
+    "vector_store": "orchestrator",
+    "observability": "orchestrator",
+}
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,8 @@ class Components:
             "FAIRLEAD_CONFIG_FILE": str(config_files.file(self.home.config, service)),
             "FAIRLEAD_DATABASE_OWNER_URL": self.owner_url,
         }
+        if self.settings.tracing == "on":
+            environment["FAIRLEAD_MLFLOW_URL"] = f"http://127.0.0.1:{self.settings.mlflow_port}"
         return Command(package, [sys.executable, "-m", package, *arguments], environment)
 
     def mlflow(self) -> Command:

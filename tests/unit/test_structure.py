@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 SERVICES = ROOT / "services"
 PACKAGES = sorted(path.name for path in SERVICES.iterdir() if (path / "__init__.py").exists())
 # Who may import whom, besides itself and `common`. `standalone` starts the others as processes.
-MAY_USE_STORE = {"orchestrator", "ingestion", "evaluation", "standalone"}
+MAY_USE_STORE = {"orchestrator", "ingestion", "observability", "evaluation", "standalone"}
 # The evaluation brings up a temporary database of its own.
 MAY_USE_STANDALONE = {"evaluation"}
 LONGEST_FILE = 400

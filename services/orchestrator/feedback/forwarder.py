@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from psycopg import Error as PostgresError
 
 from common.logs import get_logger
-from common.metrics import counter
+from common.metrics import counter, gauge
 from common.postgres import Pool, tenant_transaction
 from orchestrator.pipeline.callbacks import Callback, Feedback
 
@@ -17,6 +17,8 @@ log = get_logger("feedback")
 FORWARDED = counter(
     "feedback_forwarded_total", "Feedback by what became of it on its way to the trace store", ["result"]
 )
+WAITING = gauge("feedback_outbox_jobs", "Feedback that waits to be taken to the trace store, of all replicas")
+OLDEST = gauge("feedback_outbox_oldest_seconds", "For how long the oldest of it has been waiting")
 
 # A trace appears in its store about two seconds after its answer, so the first tries come soon.
 FIRST_RETRY_S = 1.0
@@ -34,6 +36,7 @@ WHERE feedback_id IN (
     FOR UPDATE SKIP LOCKED)
 RETURNING feedback_id, tenant, attempts, extract(epoch FROM now() - queued_at)::float8
 """
+_WAITING = "SELECT count(*), coalesce(extract(epoch FROM now() - min(queued_at)), 0)::float8 FROM feedback_outbox"
 _READ = "SELECT trace_id, author, user_id, value, rationale, revision FROM feedback WHERE id = %s"
 # Someone who changed their mind meanwhile has queued it anew: then it stays queued.
 _SETTLE = """
@@ -129,6 +132,10 @@ class Forwarder(Callback):
         """Try everything that is due now; gives how many that were."""
         async with self._pool.connection() as connection:
             rows = await (await connection.execute(_CLAIM, {"claim_s": CLAIM_S, "batch": BATCH})).fetchall()
+            waiting = await (await connection.execute(_WAITING)).fetchone()
+        count, oldest_s = waiting or (0, 0.0)
+        WAITING.set(count)
+        OLDEST.set(oldest_s)
         for row in rows:
             await self._forward(_Claim(*row))
         return len(rows)

@@ -7,6 +7,7 @@ from common import exemplars
 from common.deadline import timed_out
 from common.errors import ApiError, unavailable
 from common.metrics import counter
+from common.pseudonym import pseudonym
 from common.settings import ServiceSettings
 from common.telemetry import Span
 from orchestrator import costs
@@ -15,7 +16,15 @@ from orchestrator.pipeline.ask import Answer, Ask
 from orchestrator.pipeline.run import OnText, Parts, Run, finished
 from orchestrator.pipeline.steps import STEPS
 
-ANSWERS = counter("answers_total", "Questions by what became of them", ["outcome"])
+ANSWERS = counter(
+    "answers_total",
+    "Questions by what became of them: answered, not_answered (the documents do not say), degraded, failed, refused "
+    "(too many at once), rejected (it cannot be asked), cancelled (the client left)",
+    ["outcome"],
+)
+for _outcome in ("answered", "not_answered", "degraded", "failed", "refused", "rejected", "cancelled"):
+    # There from the start: the first failure is an increase, and none is a zero.
+    ANSWERS.labels(_outcome)
 
 
 class Pipeline:
@@ -97,6 +106,7 @@ class Pipeline:
             "fairlead.prompt.version": run.tunables.prompt_version,
             "fairlead.prompt.hash": prompt.fingerprint(run.tunables.system_prompt, run.tunables.prompt_template),
             "fairlead.tenant": ask.caller.tenant,
+            "fairlead.user": pseudonym(ask.caller.tenant, ask.user) if ask.user else None,
         }
         for key, value in tags.items():
             root.tag(key, value)

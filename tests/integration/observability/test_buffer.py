@@ -10,7 +10,7 @@ from integration.observability.conftest import StartBuffer, away
 
 
 def answer(name: str = "answer", tenant: str = "default", **more: Any) -> list[Any]:
-    return otlp.trace(name, fairlead__tenant=tenant, user__id="ada", steps=2, **more)
+    return otlp.trace(name, fairlead__tenant=tenant, fairlead__user="ada", steps=2, **more)
 
 
 def id_of(trace: list[Any]) -> str:

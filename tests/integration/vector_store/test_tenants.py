@@ -12,7 +12,14 @@ from vector_store.models import Scope
 from vector_store.postgres_engine import PostgresChunkStore
 
 # The forwarder and the trace buffer work for all tenants, and what they queue says nothing of what those hold.
-WITHOUT_TENANTS = {"schema_migrations", "embedding_spaces", "feedback_outbox", "trace_promotions", "caller_ledger"}
+WITHOUT_TENANTS = {
+    "schema_migrations",
+    "embedding_spaces",
+    "feedback_outbox",
+    "trace_promotions",
+    "caller_ledger",
+    "ingest_quality",
+}
 
 
 @pytest.fixture
