@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from common.metrics import DEFINED, Definition
 from generators.configuration import row
@@ -36,12 +37,12 @@ def by_package() -> dict[str, list[Definition]]:
     """Every metric, under the package whose code defines it."""
     found: dict[str, list[Definition]] = {}
     for package in PACKAGES:
-        before = set(DEFINED)
         root = importlib.import_module(package)
         for module in pkgutil.walk_packages(root.__path__, f"{package}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
-        found[package] = [definition for name, definition in DEFINED.items() if name not in before]
+        text = "\n".join(path.read_text(encoding="utf-8") for path in Path(root.__path__[0]).rglob("*.py"))
+        found[package] = [definition for name, definition in DEFINED.items() if _written(name) in text]
     return found
 
 
@@ -54,8 +55,8 @@ def _lines() -> Iterator[str]:
     yield "gets exemplars: the `trace_id` of a request beside what was measured of it. Where several processes share a"
     yield "port (`FAIRLEAD_WORKERS` of llm-proxy) there are none."
     yield ""
-    yield "Labels take their values from code and configuration alone: a name that a client makes up (a model, a route, a"
-    yield "tenant) is `other` or counted under no name, so clients cannot add series. Tenants are named where the"
+    yield "Labels take their values from code and configuration alone: a name that a client makes up (a model, a route,"
+    yield "a tenant) is `other` or counted under no name, so clients cannot add series. Tenants are named where the"
     yield "configuration names them: by `quotas` or `telemetry.content.tenants` in the orchestrator, by `callers` in"
     yield "the pool."
     yield ""
@@ -77,6 +78,11 @@ def _lines() -> Iterator[str]:
                 definition.meaning,
                 ", ".join(_used_by(definition)),
             )
+
+
+def _written(name: str) -> str:
+    """The name as code gives it to `counter`, `gauge` or `histogram`."""
+    return '"' + name.removeprefix("fairlead_") + '"'
 
 
 def unit(definition: Definition) -> str:

@@ -1,6 +1,7 @@
 """From panels to Grafana's JSON, by Grafana's own SDK."""
 
 from collections.abc import Sequence
+from itertools import count
 
 from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, table, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -64,12 +65,13 @@ def built(source: Dashboard) -> dashboard.Dashboard:
         .annotation(_annotation("Releases", RELEASED, BLUE))
         .annotation(_annotation("Configuration", RETUNED, GREEN))
     )  # fmt: skip
+    ids = count(1)
     y = 0
     for row in source.rows:
-        board.with_row(dashboard.Row(row.title).grid_pos(models.GridPos(1, WIDTH, 0, y)))
+        board.with_row(dashboard.Row(row.title).id(next(ids)).grid_pos(models.GridPos(1, WIDTH, 0, y)))
         y += 1
         for panel, place in zip(row.panels, _laid_out(row.panels, y), strict=True):
-            board.with_panel(_panel(panel).grid_pos(place))
+            board.with_panel(_panel(panel).id(next(ids)).grid_pos(place))
             y = max(y, place.y + place.h)
     return board
 
