@@ -72,6 +72,7 @@ class Span:
             self.fail(error)
         if self._token is not None:
             context.detach(self._token)
+            self._token = None
         if self._ends:
             self._otel.end()
 
@@ -95,9 +96,14 @@ class Span:
         return f"{self._otel.get_span_context().trace_id:032x}"
 
     @property
+    def captured(self) -> Capture:
+        """How much content it keeps."""
+        return self._captured.mode if self._otel.is_recording() else "off"
+
+    @property
     def captures(self) -> bool:
-        """Whether content would be kept: what is costly to write down can be left out."""
-        return self._captured.mode != "off" and self._otel.is_recording()
+        """Whether it keeps any: what is costly to write down can be left out."""
+        return self.captured != "off"
 
     def set(self, key: str, value: AttributeValue | None) -> None:
         """Set one attribute; None sets nothing."""

@@ -22,6 +22,7 @@ from common.span import Captured, Document, Span
 from common.span_export import CAPTURE, SpanExport
 
 __all__ = [
+    "NO_SPAN",
     "Document",
     "Kind",
     "RootSpan",
@@ -214,6 +215,9 @@ class RootSpan(Span):
         super().__exit__(kind, error, at)
         _trace.reset(self._token_of_trace)
 
+
+NO_SPAN = Span(trace.INVALID_SPAN, Captured())
+"""Keeps nothing: for code that may run outside of a trace."""
 
 _trace: ContextVar[Trace | None] = ContextVar("trace", default=None)
 

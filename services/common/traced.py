@@ -9,11 +9,9 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
-from opentelemetry.trace import INVALID_SPAN
-
 from common import telemetry
-from common.span import LONGEST_CONTENT, Captured, Span
-from common.telemetry import Kind
+from common.span import LONGEST_CONTENT, Span
+from common.telemetry import NO_SPAN, Kind
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -208,4 +206,4 @@ _WRAPPED = (
 
 def _begun(name: str, kind: Kind) -> Span:
     tracing = telemetry.current()
-    return Span(INVALID_SPAN, Captured()) if tracing is None else tracing.span(name, kind)
+    return NO_SPAN if tracing is None else tracing.span(name, kind)
