@@ -4,13 +4,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from generators import configuration, recording_rules, redaction
+from generators import burn_alerts, configuration, recording_rules, redaction
 
 ROOT = Path(__file__).parents[1]
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/configuration.md": configuration.text,
     "charts/orchestrator/alerts/recording.yaml": recording_rules.text,
     "charts/trace-collector/config/redaction.yaml": redaction.text,
+    **burn_alerts.files(),
 }
 
 
