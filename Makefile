@@ -14,6 +14,7 @@ help: ## List the targets
 	@echo
 	@echo "  run takes: DOCS=/folder  TRACING=off  OBSERVE=full  AUTH=keys  MODEL_URL=https://…/v1 MODEL=name MODEL_KEY_FILE=/file WAL_ARCHIVE=/folder"
 	@echo "             FAIRLEAD_DATA=/folder  ORCHESTRATOR_PORT=8080 (and LLM_PROXY_, LOCAL_MODELS_, INGESTION_, MLFLOW_, POSTGRES_PORT)"
+	@echo "             OBSERVE=full takes FAIRLEAD_TRACES_KEPT_PERCENT=100  PROMETHEUS_PORT=9090  COLLECTOR_PORT=4318 … (docs/observability.md)"
 	@echo "  benchmarks:"
 	@for file in $(wildcard tests/load/bench_*.py); do \
 	  printf '    make %-22s %s\n' "$$(basename $$file .py | tr _ -)" "$$(head -1 $$file | tr -d '\"')"; done

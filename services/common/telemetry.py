@@ -24,6 +24,8 @@ from common.span_export import CAPTURE, SpanExport
 Kind = Literal["CHAIN", "RETRIEVER", "RERANKER", "EMBEDDING", "LLM", "GUARDRAIL", "TOOL"]
 # Longer content is cut and marked: a 10 MB prompt must not become a 10 MB span.
 LONGEST_CONTENT = 256 * 1024
+# What a replay asks again; one that was cut is none.
+REQUEST = "fairlead.request"
 # The SDK's 128 would silently leave out documents where fifty are retrieved, each with several attributes.
 MOST_ATTRIBUTES = 1024
 
@@ -61,6 +63,11 @@ class Span:
     def output(self, value: Any) -> None:
         """What came out of the step."""
         self._content("output", value)
+
+    def request(self, body: Mapping[str, Any]) -> None:
+        """What asks the same again, for a replay."""
+        if self._capture:
+            self._otel.set_attribute(REQUEST, _json(body)[: LONGEST_CONTENT + 1])
 
     def documents(self, documents: Sequence[Mapping[str, Any]]) -> None:
         """Retrieved documents as `{"id", "content", "score", "metadata"}`, in their order.

@@ -1,4 +1,4 @@
-"""`python -m evaluation`: retrieval measured apart from answers, runs compared, settings swept."""
+"""`python -m evaluation`: retrieval measured apart from answers, runs compared, settings swept, questions replayed."""
 
 import asyncio
 import os
@@ -14,6 +14,7 @@ from rich.console import Console
 from common.questions import QuestionsError
 from evaluation import bench, collection, platform, questions, report, runs
 from evaluation.collection import Collection, CollectionError
+from evaluation.replay_cli import replay_command
 from evaluation.runs import Run, RunError
 from evaluation.search import SearchFailed, measured, search_api
 from evaluation.variants import SIDE_BY_SIDE, Variant, VariantError, swept
@@ -27,6 +28,9 @@ Cache = Annotated[Path, typer.Option(help="Where embeddings are kept between run
 Keep = Annotated[Path, typer.Option(help="Where runs are kept, for compare.")]
 Settings = Annotated[list[str], typer.Option("--set", help="A tunable and its values: key=value,value; repeatable.")]
 CACHE, KEEP = Path(".fairlead/cache"), Path(".fairlead/runs")
+
+
+app.command("replay")(replay_command)
 
 
 @app.callback()

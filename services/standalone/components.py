@@ -36,6 +36,7 @@ PACKAGES: Mapping[str, str] = {
     "ingestion": "ingestion",
     "vector_store": "orchestrator",
     "observability": "orchestrator",
+    "evaluation": "orchestrator",
 }
 
 

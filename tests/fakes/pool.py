@@ -54,6 +54,8 @@ class FakePool:
     abandoned: asyncio.Event = field(default_factory=asyncio.Event)
     remembers: bool = True
     stands_in: bool = False
+    price: str = ""
+    """What the header `x-fairlead-price` says with every answer."""
     url: str = ""
 
     def bodies(self, path: str) -> list[dict[str, Any]]:
@@ -111,14 +113,20 @@ class FakePool:
             embedding = packed if body.get("encoding_format") == "base64" else found.tolist()
             rows.append({"object": "embedding", "index": index, "embedding": embedding})
         usage = {"prompt_tokens": len(texts), "total_tokens": len(texts)}
-        return web.json_response({"object": "list", "data": rows, "model": body["model"], "usage": usage})
+        told = {"object": "list", "data": rows, "model": body["model"], "usage": usage}
+        return web.json_response(told, headers=self._priced())
 
     def _chat(self) -> web.Response:
         message = {"role": "assistant", "content": self.rewritten}
-        return web.json_response({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        return web.json_response({"choices": [choice]}, headers=self._priced())
+
+    def _priced(self) -> dict[str, str]:
+        return {"x-fairlead-price": self.price} if self.price else {}
 
     async def _stream(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         headers = {"content-type": "text/event-stream"} | ({"x-fairlead-stand-in": "true"} if self.stands_in else {})
+        headers |= self._priced()
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         try:

@@ -115,6 +115,7 @@ class Pipeline:
         root.set("user.id", ask.user)
         # In the shape of a chat, which trace stores preview as the question alone.
         root.input({"messages": [{"role": "user", "content": ask.question}]})
+        root.request(ask.as_request())
 
     def _conclude(self, root: Span, run: Run, answer: Answer, outcome: str) -> None:
         root.tag("fairlead.outcome", outcome)

@@ -49,6 +49,30 @@ class Ask:
     session: str | None = None
     user: str | None = None
 
+    def as_request(self) -> dict[str, Any]:
+        """The body of `/v1/chat/completions` that asks the same again."""
+        turns = [{"role": message.role, "content": message.content} for message in self.history]
+        told = [{"role": "system", "content": self.instructions}] if self.instructions else []
+        ranking: dict[str, Any] = {"score_threshold": self.score_threshold}
+        if self.keyword_weight is not None:
+            ranking["hybrid_search"] = {
+                "text_weight": self.keyword_weight,
+                "embedding_weight": 1 - self.keyword_weight,
+            }
+        body: dict[str, Any] = {
+            "model": self.application,
+            "messages": [*told, *turns, {"role": "user", "content": self.question}],
+            "vector_store_ids": list(self.store_ids) or None,
+            "filters": self.filters,
+            "max_num_results": self.top_k,
+            "ranking_options": {key: value for key, value in ranking.items() if value is not None} or None,
+            "fairlead": {"rewrite": self.rewrite, "rerank": self.rerank},
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            **self.sampling,
+        }
+        return {key: value for key, value in body.items() if value is not None}
+
 
 @dataclass(frozen=True)
 class Usage:

@@ -1,4 +1,4 @@
-"""`make run OBSERVE=full`: an answer's trace passes the collector into MLflow, and Prometheus sees every service."""
+"""`make run OBSERVE=full`: traces pass the collector into MLflow, Prometheus sees everyone, all is accounted for."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from conftest import free_port
-from standalone import loopback
+from standalone import experiment, loopback
 from standalone.settings import StandaloneSettings
 
 pytestmark = pytest.mark.skipif(
@@ -37,6 +37,7 @@ def platform(tmp_path: Path, ports: dict[str, int]) -> Iterator["subprocess.Pope
     (tmp_path / "documents" / "knots.md").write_text("# Knots\n\nThe bowline makes a fixed loop.\n")
     environment = os.environ | {name: str(port) for name, port in ports.items()}
     environment |= {"OBSERVE": "full", "DOCS": str(tmp_path / "documents")}
+    environment |= {"FAIRLEAD_TRACES_KEPT_PERCENT": "0", "FAIRLEAD_TRACES_FIRST_KEPT": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "standalone"],
         cwd=tmp_path,
@@ -69,27 +70,58 @@ async def until(what: Callable[[], Awaitable[Any]]) -> Any:
     return found
 
 
-async def test_everything_is_seen(platform: "subprocess.Popen[str]", ports: dict[str, int]) -> None:
+async def ask(ports: dict[str, int]) -> str:
+    """Ask; the answer's trace id."""
     question = {"messages": [{"role": "user", "content": "Which knot makes a fixed loop?"}]}
     status, answer = await loopback.request(ports["ORCHESTRATOR_PORT"], "/v1/chat/completions", question, timeout_s=30)
     assert status == 200, answer
+    return answer["trace_id"]
+
+
+async def root_of(ports: dict[str, int], trace_id: str) -> dict[str, Any]:
+    """The attributes of its root as MLflow has them, once it has it."""
 
     async def stored() -> Any:
         status, found = await loopback.request(
-            ports["MLFLOW_PORT"], f"/api/3.0/mlflow/traces/get?trace_id=tr-{answer['trace_id']}"
+            ports["MLFLOW_PORT"], f"/api/3.0/mlflow/traces/get?trace_id=tr-{trace_id}"
         )
         return found["trace"] if status == 200 else None
 
     trace = await until(stored)
     root = next(span for span in trace["spans"] if span["name"] == "answer")
-    attributes = {entry["key"]: entry["value"] for entry in root["attributes"]}
-    assert attributes["fairlead.sampling.rule"]["string_value"] == "release", "it is the first since the start"
-    assert attributes["fairlead.sampling.percent"]["double_value"] == 100
+    return {entry["key"]: next(iter(entry["value"].values())) for entry in root["attributes"]}
+
+
+async def reconciled(ports: dict[str, int]) -> tuple[int, str]:
+    """The exit code of the reconciliation, and what it says."""
+    where = [f"--prometheus=http://127.0.0.1:{ports['PROMETHEUS_PORT']}"]
+    where.append(f"--mlflow=http://127.0.0.1:{ports['MLFLOW_PORT']}")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "observability", "reconcile", *where), stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    return await process.wait(), said.decode()
+
+
+async def test_everything_is_seen(platform: "subprocess.Popen[str]", ports: dict[str, int]) -> None:
+    first, second = await ask(ports), await ask(ports)
+    assert (await root_of(ports, first))["fairlead.sampling.rule"] == "release", "the first of a release"
+
+    complaint = {"trace_id": second, "value": "down"}
+    status, _ = await loopback.request(ports["ORCHESTRATOR_PORT"], "/v1/feedback", complaint)
+    assert status == 201
+    attributes = await root_of(ports, second)
+    assert (attributes["fairlead.sampling.rule"], attributes["fairlead.promoted_by"]) == ("promoted", "feedback")
+
+    async def judged() -> Any:
+        _, found = await loopback.request(ports["MLFLOW_PORT"], f"/api/3.0/mlflow/traces/tr-{second}")
+        return found["trace"]["trace_info"].get("assessments")
+
+    assert (await until(judged))[0]["feedback"]["value"] is False
 
     async def scraped() -> Any:
         _, found = await loopback.request(ports["PROMETHEUS_PORT"], "/api/v1/query?query=up==1")
-        jobs = {result["metric"]["job"] for result in found["data"]["result"]}
-        return jobs >= EVERYONE
+        return {result["metric"]["job"] for result in found["data"]["result"]} >= EVERYONE
 
     await until(scraped)
 
@@ -103,7 +135,26 @@ async def test_everything_is_seen(platform: "subprocess.Popen[str]", ports: dict
             for exemplar in series["exemplars"]
         }
 
-    assert answer["trace_id"] in await until(exemplars), "a duration leads to its trace"
+    assert await until(exemplars) & {first, second}, "a duration leads to its trace"
+
+    code, said = await reconciled(ports)
+    assert (code, "Nothing is missing." in said) == (0, True), said
+    number = (await the_experiment(ports))["experiment_id"]
+    gone = {"experiment_id": number, "request_ids": [f"tr-{first}"]}
+    status, _ = await loopback.request(ports["MLFLOW_PORT"], "/api/2.0/mlflow/traces/delete-traces", gone)
+    assert status == 200
+    code, said = await reconciled(ports)
+    assert (code, "1 traces after “kept or promoted”" in said) == (1, True), said
 
     platform.send_signal(signal.SIGINT)
     assert await asyncio.to_thread(platform.wait, END_S) == 0
+
+
+async def the_experiment(ports: dict[str, int]) -> dict[str, Any]:
+    """As MLflow has it; with the views that the platform has put there."""
+    _, found = await loopback.request(
+        ports["MLFLOW_PORT"], "/api/2.0/mlflow/experiments/get-by-name?experiment_name=fairlead"
+    )
+    kept = {tag["key"]: tag["value"] for tag in found["experiment"]["tags"]}
+    assert kept == experiment.tags()
+    return found["experiment"]
