@@ -1,4 +1,4 @@
-"""Every alert is a rule that Prometheus takes, fires when it should and only then, asks for what exists, has a runbook."""
+"""Every alert: Prometheus takes its rule, it fires when it should, it asks for what exists, it has a runbook."""
 
 import importlib
 import re
