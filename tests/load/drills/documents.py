@@ -54,7 +54,7 @@ async def longer_documents(stage: Stage) -> AsyncIterator[None]:
     """After seven windows of short documents a source brings twenty long ones; then short ones again."""
     folder = stage.folder / "notes"
     _write(folder, 0, USUAL_WINDOWS * WINDOW, 4)
-    source = {"kind": "folder", "store": "default", "path": str(folder), "name": "notes"}
+    source = {"kind": "folder", "store": "default", "path": str(folder), "label": "notes"}
     with stage.edited("ingestion", lambda tunables: tunables["sources"].append(source)):
         async with asyncio.timeout(READ_S):
             while await _shown(stage, 'fairlead_ingest_quality_usual{source="notes",measure="characters"}') is None:

@@ -1,4 +1,4 @@
-"""The platform that drills are held on: `make run OBSERVE=full AUTH=keys` in a folder of its own, under hurried rules."""
+"""The platform of the drills: `make run OBSERVE=full AUTH=keys` in a folder of its own, under hurried rules."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Every alert is a rule that Prometheus takes, fires when it should and not else, asks for what exists, has a runbook."""
+"""Every alert is a valid rule, fires when it should and not else, asks for what is emitted, and has a runbook."""
 
 import importlib
 import re
