@@ -1,5 +1,6 @@
 """Drills of the LLM pool's alerts."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +12,8 @@ from fakes import upstream
 # Nobody listens on the discard port.
 NOBODY = "http://127.0.0.1:9/v1"
 DELAY_S = 3.0
+# An edit is in force after half a second at most.
+EFFECTIVE_S = 1.0
 
 
 async def ask(stage: Stage) -> None:
@@ -86,10 +89,12 @@ async def priced(stage: Stage, budget: float) -> AsyncIterator[None]:
     """A request costs 1, and this is what the tenant may spend in a day."""
 
     def change(config: dict[str, Any]) -> None:
-        config["prices"] = {"models": {"chat": {"request": 1.0}}}
+        # Each must have a price where there are budgets; {} says that it is free.
+        config["prices"] = {"models": {name: {} for name in config["models"]} | {"chat": {"request": 1.0}}}
         config["callers"] = {"tenants": {"default": {"spend": {"amount": budget, "per": "day"}}}}
 
     with stage.edited("llm-proxy", change):
+        await asyncio.sleep(EFFECTIVE_S)
         yield
 
 
