@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from generators import burn_alerts, configuration, recording_rules, redaction
+from generators import alerts, burn_alerts, configuration, recording_rules, redaction
 
 ROOT = Path(__file__).parents[1]
 GENERATED: dict[str, Callable[[], str]] = {
@@ -12,6 +12,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "charts/orchestrator/alerts/recording.yaml": recording_rules.text,
     "charts/trace-collector/config/redaction.yaml": redaction.text,
     **burn_alerts.files(),
+    # After the rules that it lists.
+    "docs/alerts.md": alerts.text,
 }
 
 
