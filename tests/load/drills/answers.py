@@ -38,10 +38,14 @@ async def worker_halted(stage: Stage) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def database_halted(stage: Stage) -> AsyncIterator[None]:
-    """Postgres stands still, with its connections open."""
-    with stage.halted("postgres"):
+async def database_closed(stage: Stage) -> AsyncIterator[None]:
+    """Postgres takes no connections of the services, and has ended those that there were."""
+    await on_database(stage, "ALTER ROLE fairlead_app NOLOGIN")
+    await on_database(stage, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'fairlead_app'")
+    try:
         yield
+    finally:
+        await on_database(stage, "ALTER ROLE fairlead_app LOGIN")
 
 
 async def many_searches(stage: Stage) -> None:
@@ -123,7 +127,7 @@ async def crowd(stage: Stage) -> None:
 
 
 async def on_database(stage: Stage, statement: str) -> None:
-    """One statement, by the owner."""
+    """One statement, by the superuser."""
     async with await psycopg.AsyncConnection.connect(stage.database, autocommit=True) as connection:
         await connection.execute(statement)  # pyright: ignore[reportArgumentType]
 
@@ -176,7 +180,7 @@ DRILLS = (
     Drill("FirstTextBurnFast", slow_model, ask, ask),
     Drill("StepDegraded", without_model, ask, ask),
     Drill("ServiceDown", worker_halted),
-    Drill("StoreUnreachable", database_halted, many_searches, search),
+    Drill("StoreUnreachable", database_closed, many_searches, search),
     Drill("ConfigReloadFailed", bad_edit),
     Drill("ConfigHashesDiffer", second_pool),
     Drill("FeedbackStuck", trace_store_halted, eased={"> 900": "> 20"}),

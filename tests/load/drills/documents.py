@@ -11,7 +11,7 @@ from drills.stage import Stage
 
 WINDOW = 20
 USUAL_WINDOWS = 7
-READ_S = 240
+READ_S = 420
 
 
 def _write(folder: Path, first: int, count: int, sentences: int) -> None:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ class Stage:
     ports: dict[str, int]
     pid: int
     session: aiohttp.ClientSession
+    store: str = ""
+    """The id of the store that the samples are in."""
 
     @property
     def home(self) -> Home:
@@ -52,10 +54,10 @@ class Stage:
 
     @property
     def database(self) -> str:
-        """The URL of its database, as the owner sees it."""
+        """The URL of its database, as the superuser sees it."""
         named = {name.lower(): port for name, port in self.ports.items()}
         settings = StandaloneSettings.model_validate({"observe": "full", "auth": "keys", **named})
-        return Components(settings, self.home, ROOT).owner_url
+        return Components(settings, self.home, ROOT).postgres_data.url("fairlead")
 
     @property
     def key(self) -> str:
@@ -93,11 +95,8 @@ class Stage:
 
     async def search(self, query: str, times: int = 1, **more: Any) -> None:
         """Search the store of the samples so often."""
-        headers = {"authorization": f"Bearer {self.key}"}
-        async with self.session.get(self.url("ORCHESTRATOR") + "/v1/vector_stores", headers=headers) as answer:
-            (store,) = (await answer.json())["data"]
         for _ in range(times):
-            await self.post(f"/v1/vector_stores/{store['id']}/search", {"query": query, **more})
+            await self.post(f"/v1/vector_stores/{self.store}/search", {"query": query, **more})
 
     @contextmanager
     def edited(self, service: str, change: Callable[[dict[str, Any]], None]) -> Iterator[None]:
@@ -123,7 +122,8 @@ class Stage:
             yield
         finally:
             for pid in pids:
-                os.kill(pid, signal.SIGCONT)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def pids(self, *words: str) -> list[int]:
         """The platform's processes with these words in their command lines."""
@@ -189,7 +189,12 @@ async def set_up() -> AsyncIterator[Stage]:
                     sys.exit(f"the platform did not start:\n{''.join(said)}")
             reading = asyncio.create_task(process.stdout.read())
             async with aiohttp.ClientSession(trust_env=False) as session:
-                yield Stage(folder, ports, process.pid, session)
+                stage = Stage(folder, ports, process.pid, session)
+                headers = {"authorization": f"Bearer {stage.key}"}
+                async with session.get(stage.url("ORCHESTRATOR") + "/v1/vector_stores", headers=headers) as answer:
+                    (store,) = (await answer.json())["data"]
+                stage.store = store["id"]
+                yield stage
         finally:
             if process.returncode is None:
                 process.send_signal(signal.SIGINT)
