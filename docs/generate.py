@@ -4,13 +4,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from generators import alerts, burn_alerts, configuration, recording_rules, redaction
+from generators import alerts, burn_alerts, configuration, dashboards, metrics, recording_rules, redaction
 
 ROOT = Path(__file__).parents[1]
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/configuration.md": configuration.text,
     "charts/orchestrator/alerts/recording.yaml": recording_rules.text,
     "charts/trace-collector/config/redaction.yaml": redaction.text,
+    "docs/dashboards.md": dashboards.text,
+    "docs/metrics.md": metrics.text,
+    **dashboards.files(),
     **burn_alerts.files(),
     # After the rules that it lists.
     "docs/alerts.md": alerts.text,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from common import exemplars
 from common.deadline import timed_out
 from common.errors import ApiError, unavailable
-from common.metrics import counter
+from common.metrics import counter, histogram
 from common.pseudonym import pseudonym
 from common.settings import ServiceSettings
 from common.telemetry import Span
@@ -22,6 +22,12 @@ ANSWERS = counter(
     "(too many at once), rejected (it cannot be asked), cancelled (the client left)",
     ["outcome"],
 )
+GROUNDING = histogram(
+    "answer_grounding_ratio",
+    "How much of an answer the passages that it cites support",
+    buckets=tuple(tenth / 10 for tenth in range(11)),
+)
+CITATIONS = histogram("answer_citations", "Citations of an answer", buckets=(0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 50))
 for _outcome in ("answered", "not_answered", "degraded", "failed", "refused", "rejected", "cancelled"):
     # There from the start: the first failure is an increase, and none is a zero.
     ANSWERS.labels(_outcome)
@@ -80,6 +86,9 @@ class Pipeline:
                 costs.of_answer(ask, run.spent, root)
             outcome = "degraded" if answer.degraded else "answered" if answer.answered else "not_answered"
             ANSWERS.labels(outcome).inc()
+            CITATIONS.observe(len(answer.citations), exemplars.current())
+            if answer.grounding is not None:
+                GROUNDING.observe(answer.grounding, exemplars.current())
             self._conclude(root, run, answer, outcome)
             await self._parts.callbacks.on_response(ask, answer)
         return answer
@@ -110,6 +119,7 @@ class Pipeline:
         }
         for key, value in tags.items():
             root.tag(key, value)
+        root.set("gen_ai.prompt.name", "answer")
         root.set("gen_ai.conversation.id", ask.session)
         root.set("session.id", ask.session)
         root.set("user.id", ask.user)
