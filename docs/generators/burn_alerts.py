@@ -9,9 +9,7 @@ from dataclasses import dataclass
 
 from observability.objectives import ANSWERS, FIRST_TEXT, WINDOWS, Objective
 
-HEAD = (
-    "# Made by `make generate` (docs/generators/burn_alerts.py) from services/observability/objectives.py. Edit that.\n"
-)
+HEAD = "# Made by `make generate` from services/observability/objectives.py, by docs/generators/burn_alerts.py.\n"
 HOURS = {"5m": 1 / 12, "30m": 0.5, "1h": 1, "2h": 2, "6h": 6, "1d": 24, "3d": 72}
 LEVEL_DAYS = 30
 

@@ -1,4 +1,4 @@
-"""Every alert: Prometheus takes its rule, it fires when it should, it asks for what exists, it has a runbook."""
+"""Every alert is a valid rule, fires when it should and not else, asks for what is emitted, and has a runbook."""
 
 import importlib
 import re
