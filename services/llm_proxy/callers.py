@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from typing import get_args
 
 from common.authenticator import Caller
 from common.errors import ApiError, not_found, unavailable
@@ -18,7 +19,9 @@ from llm_proxy.prices import Price
 from llm_proxy.purse import MONEY, Kind, Purse
 
 log = get_logger("callers")
-REFUSED = counter("pool_caller_refused_total", "Requests refused for a limit of their key", ["limit"])
+REFUSED = counter(
+    "pool_caller_refused_total", "Requests refused for a limit of their key", ["limit"], at_zero=get_args(Kind)
+)
 COST = counter(
     "pool_caller_cost_total",
     "Cost by the price table, in its currency; callers that the configuration does not name are `other`",

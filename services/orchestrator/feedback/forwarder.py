@@ -15,7 +15,10 @@ from orchestrator.pipeline.callbacks import Callback, Feedback
 
 log = get_logger("feedback")
 FORWARDED = counter(
-    "feedback_forwarded_total", "Feedback by what became of it on its way to the trace store", ["result"]
+    "feedback_forwarded_total",
+    "Feedback by what became of it on its way to the trace store",
+    ["result"],
+    at_zero=("forwarded", "retried", "refused", "given_up", "store_down"),
 )
 WAITING = gauge("feedback_outbox_jobs", "Feedback that waits to be taken to the trace store, of all replicas")
 OLDEST = gauge("feedback_outbox_oldest_seconds", "For how long the oldest of it has been waiting")
