@@ -4,10 +4,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from generators import alerts, burn_alerts, configuration, dashboards, metrics, recording_rules, redaction
+from generators import alerts, attributes, burn_alerts, configuration, dashboards, metrics, recording_rules, redaction
 
 ROOT = Path(__file__).parents[1]
 GENERATED: dict[str, Callable[[], str]] = {
+    "docs/attributes.md": attributes.text,
     "docs/configuration.md": configuration.text,
     "charts/orchestrator/alerts/recording.yaml": recording_rules.text,
     "charts/trace-collector/config/redaction.yaml": redaction.text,

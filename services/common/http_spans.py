@@ -11,9 +11,17 @@ from yarl import URL
 from common import telemetry
 
 
-def http_spans() -> aiohttp.TraceConfig:
-    """For `aiohttp.ClientSession(trace_configs=[…])`. A call outside of a trace makes no span."""
-    config = aiohttp.TraceConfig()
+def http_spans(*, fixed_paths: bool = False) -> aiohttp.TraceConfig:
+    """For `aiohttp.ClientSession(trace_configs=[…])`. A call outside of a trace makes no span.
+
+    A span goes by method and host, because ids in paths would give every span another name; with `fixed_paths`, for a
+    server of few addresses, by method and path.
+    """
+
+    def context(trace_request_ctx: object = None) -> SimpleNamespace:
+        return SimpleNamespace(fixed_paths=fixed_paths)
+
+    config = aiohttp.TraceConfig(trace_config_ctx_factory=context)  # pyright: ignore[reportArgumentType]
     config.on_request_start.append(_started)
     config.on_request_end.append(_answered)
     config.on_request_exception.append(_failed)
@@ -31,8 +39,8 @@ async def _started(_: aiohttp.ClientSession, call: SimpleNamespace, request: aio
         "server.address": request.url.host,
         "server.port": request.url.port,
     }
-    # By host: addresses with ids in them would make every span's name another one.
-    span = call.span = tracing.client_span(f"{request.method} {request.url.host}", attributes)
+    place = request.url.path if call.fixed_paths else request.url.host
+    span = call.span = tracing.client_span(f"{request.method} {place}", attributes)
     with span.running():
         request.headers.update(telemetry.trace_headers())
 

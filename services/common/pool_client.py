@@ -54,7 +54,7 @@ class PoolClient:
             timeout=aiohttp.ClientTimeout(total=None, connect=5.0),
             trust_env=False,
             read_bufsize=256 * 1024,
-            trace_configs=[http_spans()],
+            trace_configs=[http_spans(fixed_paths=True)],
         )
         return self
 

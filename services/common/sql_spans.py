@@ -19,6 +19,8 @@ from common.span import Span
 
 _OPERATION = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|MERGE|TRUNCATE|CALL)\b", re.IGNORECASE)
 _TABLE = re.compile(r'\b(?:FROM|INTO|UPDATE|JOIN|TRUNCATE|CALL)\s+(?:ONLY\s+)?"?([a-z_][\w.]*)', re.IGNORECASE)
+# `FROM` of another kind.
+_EXTRACT = re.compile(r"\bextract\s*\([^()]*\)", re.IGNORECASE)
 
 
 class TracedCursor(AsyncCursor[Any]):
@@ -75,7 +77,8 @@ def _span(query: Any) -> Generator[Span]:
 @lru_cache(maxsize=1024)
 def summary_of(statement: str) -> tuple[str, str] | None:
     """Operation and first table; None for what touches no table, such as the settings of a transaction."""
-    operation, table = _OPERATION.search(statement), _TABLE.search(statement)
+    plain = _EXTRACT.sub("", statement)
+    operation, table = _OPERATION.search(plain), _TABLE.search(plain)
     return (operation[1].upper(), table[1]) if operation and table else None
 
 

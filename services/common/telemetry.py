@@ -133,6 +133,8 @@ class Telemetry:
             return
         running.captured.mode = self._content.capture_for(tenant, self._environment)
         running.root.set_attribute(CAPTURE, running.captured.mode)
+        # Also by this name a tenant's traces are found when they are to be erased.
+        Span(running.root, running.captured).tag("fairlead.tenant", tenant)
 
     def _begun(
         self,

@@ -92,7 +92,7 @@ def describe(span: Span, body: Mapping[str, Any], prompt_name: str, prompt_versi
     span.set("gen_ai.operation.name", "chat")
     span.set("gen_ai.provider.name", "fairlead")
     span.set("gen_ai.request.model", body["model"])
-    span.set("gen_ai.request.temperature", body["temperature"])
+    span.set("gen_ai.request.temperature", float(body["temperature"]))
     span.set("gen_ai.request.max_tokens", body["max_tokens"])
     span.set("gen_ai.prompt.name", prompt_name)
     span.set("fairlead.prompt.version", prompt_version)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from common.errors import invalid, not_found
 from common.telemetry import Span
 from orchestrator.pipeline import citations, conversation, generation, prompt, ranking, retrieval_health, spaces
-from orchestrator.pipeline.ask import Usage
 from orchestrator.pipeline.callbacks import Generation, Retrieval
 from orchestrator.pipeline.marks import MarkFilter
 from orchestrator.pipeline.passages import fitting, fitting_sections
@@ -41,7 +40,8 @@ async def rewrite(run: Run, span: Span) -> None:
             body, deadline=run.ask.deadline.sooner(run.tunables.rewrite_timeout_s), lane=run.ask.caller.lane
         )
         run.query = conversation.rewritten(reply, run.question, run.tunables.max_question_chars)
-        generation.used(span, generation.usage_of(reply) or Usage())
+        if (usage := generation.usage_of(reply)) is not None:
+            generation.used(span, usage)
     except POOL_FAILURES as error:
         run.degrade("rewrite", span, error)
     span.output(run.query)

@@ -77,6 +77,7 @@ async def test_with_all_content_the_text_is_there_and_the_values_are_not(databas
         ("WITH best AS (SELECT id FROM vectors) SELECT * FROM best JOIN chunks USING (id)", ("SELECT", "vectors")),
         ("UPDATE feedback_outbox SET due_at = now()", ("UPDATE", "feedback_outbox")),
         ("insert into audit (id) values (%s)", ("INSERT", "audit")),
+        ("SELECT extract(epoch FROM s.created_at)::bigint FROM stores s", ("SELECT", "stores")),
         ("DELETE FROM ONLY public.files", ("DELETE", "public.files")),
     ],
 )
