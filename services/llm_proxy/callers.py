@@ -103,6 +103,7 @@ class Callers:
         # While the ledger is away rates still hold in each process; budgets are not handed out.
         self._fallback = MemoryLedger(wall)
         self._accounts: dict[str, Account] = {}
+        self._asked: dict[str, Caller] = {}
         self._draws: dict[Purse, asyncio.Task[Grant]] = {}
         self.use(plan)
 
@@ -110,6 +111,9 @@ class Callers:
         """Take another plan into force; what was used stays used."""
         self._plan = plan
         self._by_caller: dict[tuple[str, str], Account] = {}
+        # Not only with their next request: who used a budget up may have stopped asking, and is shown all the same.
+        for caller in self._asked.values():
+            self._account(caller)
 
     def keep_in(self, ledger: Ledger) -> None:
         """Use this ledger from now on."""
@@ -226,6 +230,7 @@ class Callers:
         account = self._accounts.get(name)
         if account is None:
             account = self._accounts[name] = Account()
+            self._asked[name] = caller
         account.use(name, limits, self._ledger.slices)
         account.labels = labels_of(caller.tenant, caller.key_id, caller.key_name, callers)
         self._by_caller[caller.key_id, caller.tenant] = account
