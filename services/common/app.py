@@ -1,5 +1,6 @@
 """The frame of every service: what `main.py` calls, so that health, errors, ids, metrics and drain are wired once."""
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -16,9 +17,11 @@ from common.http_metrics import HttpMetrics
 from common.live_config import LiveConfig, Snapshot
 from common.metrics import BUILD
 from common.observing import TelemetryTunables
+from common.request_traces import RequestTraces
 from common.serving import serve
 from common.settings import ServiceSettings
 from common.telemetry import Telemetry
+from common.threads import ContextThreads
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,12 +38,14 @@ def create_app(
     resources: Resources | None = None,
     live: LiveConfig[Any] | None = None,
     body_limits: Mapping[str, int] | None = None,
+    trace_requests: bool = True,
 ) -> FastAPI:
     """A service's application.
 
     `resources` is a context manager that opens what the service needs (pools, clients, background tasks) onto
     `app.state` and closes it after the last request. `app.state` also holds `settings`, `health`, `telemetry`, `auth`
     and `live`. `body_limits` gives paths whose bodies may be larger than `settings.max_body_bytes` (uploads).
+    `trace_requests`: whether each request that changes or asks something is a trace, without a word of its route.
     """
     logs.setup(settings.service, settings.log_level)
     state = health.Health(settings.service)
@@ -49,6 +54,8 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
             stack.callback(app.state.telemetry.close)
+            # `run_in_executor(None, …)` then goes on in its caller's trace, as `asyncio.to_thread` does by itself.
+            asyncio.get_running_loop().set_default_executor(ContextThreads())
             await stack.enter_async_context(loop_lag.watched(settings.service))
             if live is not None:
                 await stack.enter_async_context(live.watch())
@@ -81,6 +88,8 @@ def create_app(
     # The last added is the outermost: an unexpected failure is answered inside what counts and names the request.
     app.add_middleware(BodyLimit, largest=settings.max_body_bytes, by_path=body_limits or {})
     app.add_middleware(errors.Unexpected, service=settings.service)
+    if trace_requests:
+        app.add_middleware(RequestTraces, telemetry=app.state.telemetry)
     app.add_middleware(HttpMetrics, owner=app, service=settings.service)
     app.add_middleware(RequestId)
     return app

@@ -5,6 +5,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry import trace
+
 from common.logs import get_logger
 from common.metrics import counter
 
@@ -92,6 +94,7 @@ class Unexpected:
             if scope["type"] != "http":
                 raise
             UNHANDLED.labels(self.service).inc()
+            trace.get_current_span().record_exception(error)
             log.error("unhandled", path=scope["path"], error=type(error).__name__, exc_info=error)
             if started:
                 raise

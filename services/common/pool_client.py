@@ -11,9 +11,10 @@ import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
-from common import logs, spending, telemetry
+from common import logs, spending
 from common.auth import LANE_HEADER, Lane
 from common.deadline import Deadline
+from common.http_spans import http_spans
 
 # The pool bounds what it queues; this bounds what one service may have open towards it.
 CONNECTIONS = 256
@@ -53,6 +54,7 @@ class PoolClient:
             timeout=aiohttp.ClientTimeout(total=None, connect=5.0),
             trust_env=False,
             read_bufsize=256 * 1024,
+            trace_configs=[http_spans()],
         )
         return self
 
@@ -144,7 +146,7 @@ class PoolClient:
             raise PoolUnavailable(type(error).__name__) from None
 
     def _headers(self) -> dict[str, str]:
-        headers = dict(telemetry.trace_headers())
+        headers: dict[str, str] = {}
         key = self._key()
         if key:
             headers["authorization"] = f"Bearer {key}"

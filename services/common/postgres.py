@@ -7,6 +7,8 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from common.sql_spans import TracedCursor
+
 # How long a request waits for a free connection before it is refused, and a connection attempt may take.
 ACQUIRE_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5
@@ -35,6 +37,7 @@ async def open_pool(url: str, *, min_size: int = 1, max_size: int = 10) -> Async
         kwargs={
             "prepare_threshold": None,
             "connect_timeout": CONNECT_TIMEOUT_S,
+            "cursor_factory": TracedCursor,
             "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000",
         },
     )

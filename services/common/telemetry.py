@@ -1,127 +1,43 @@
 """Traces by the plain OpenTelemetry SDK, exported in the background: no answer ever waits for the trace store."""
 
-import json
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import Any, Literal
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Self
 
-import msgspec
 from opentelemetry import propagate, trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 from opentelemetry.util.types import AttributeValue
 
-from common.observing import Capture, ContentTunables
+from common.observing import ContentTunables
 from common.otel_environment import OtelEnvironment
 from common.redaction import default
 from common.release_start import ReleaseStart
 from common.settings import ServiceSettings
+from common.span import Captured, Document, Span
 from common.span_export import CAPTURE, SpanExport
 
+__all__ = [
+    "NO_SPAN",
+    "Document",
+    "Kind",
+    "RootSpan",
+    "Span",
+    "Telemetry",
+    "current",
+    "current_span",
+    "current_trace_id",
+    "trace_headers",
+]
+
 Kind = Literal["CHAIN", "RETRIEVER", "RERANKER", "EMBEDDING", "LLM", "GUARDRAIL", "TOOL"]
-# Longer content is cut and marked: a 10 MB prompt must not become a 10 MB span.
-LONGEST_CONTENT = 256 * 1024
-# What a replay asks again; one that was cut is none.
-REQUEST = "fairlead.request"
+KIND = "openinference.span.kind"
 # The SDK's 128 would silently leave out documents where fifty are retrieved, each with several attributes.
 MOST_ATTRIBUTES = 1024
-
-
-class Span:
-    """The span being written. Content enters by `input`, `output` and `documents` alone, which capture switches off."""
-
-    def __init__(self, otel: trace.Span, capture: Capture) -> None:
-        self._otel = otel
-        self._capture = capture != "off" and otel.is_recording()
-
-    @property
-    def trace_id(self) -> str:
-        """32 hexadecimal digits."""
-        return f"{self._otel.get_span_context().trace_id:032x}"
-
-    def set(self, key: str, value: AttributeValue | None) -> None:
-        """Set one attribute; None sets nothing."""
-        if value is not None:
-            self._otel.set_attribute(key, value)
-
-    def tag(self, key: str, value: str | None) -> None:
-        """Set an attribute of the root span that people filter traces by; MLflow makes it a tag of the trace."""
-        self.set(key, value)
-        self.set(f"mlflow.traceTag.{key}", value)
-
-    def event(self, name: str, **attributes: AttributeValue) -> None:
-        """Note something that happened at this moment."""
-        self._otel.add_event(name, attributes)
-
-    def input(self, value: Any) -> None:
-        """What went into the step."""
-        self._content("input", value)
-
-    def output(self, value: Any) -> None:
-        """What came out of the step."""
-        self._content("output", value)
-
-    def request(self, body: Mapping[str, Any]) -> None:
-        """What asks the same again, for a replay."""
-        if self._capture:
-            self._otel.set_attribute(REQUEST, _json(body)[: LONGEST_CONTENT + 1])
-
-    def documents(self, documents: Sequence[Mapping[str, Any]]) -> None:
-        """Retrieved documents as `{"id", "content", "score", "metadata"}`, in their order.
-
-        Written twice: in OpenInference's flat attributes, and as the JSON list of `{content, metadata}` that trace
-        stores show as retrieved documents.
-        """
-        flat: dict[str, AttributeValue] = {}
-        for place, document in enumerate(documents):
-            prefix = f"retrieval.documents.{place}.document"
-            flat[f"{prefix}.id"] = str(document["id"])
-            flat[f"{prefix}.score"] = float(document["score"])
-        self._otel.set_attributes(flat)
-        if not self._capture:
-            return
-        # Cut one by one, so that the list stays one that can be read; writing all of it first would cost most.
-        each_chars = LONGEST_CONTENT // max(1, len(documents))
-        length = sum(len(document["content"]) for document in documents)
-        if length > LONGEST_CONTENT:
-            self._otel.set_attribute("fairlead.output.cut_from_chars", length)
-        self.output(
-            [
-                {
-                    "page_content": document["content"][:each_chars]
-                    if length > LONGEST_CONTENT
-                    else document["content"],
-                    "metadata": {"score": document["score"], **document["metadata"]},
-                    "id": document["id"],
-                }
-                for document in documents
-            ]
-        )
-
-    def fail(self, reason: BaseException | str) -> None:
-        """Mark the step as failed; an exception is recorded with its type and message."""
-        if isinstance(reason, BaseException):
-            self._otel.record_exception(reason)
-        self._otel.set_status(Status(StatusCode.ERROR, str(reason)[:500]))
-
-    def ok(self) -> None:
-        """Mark the step as done without failure, beyond doubt."""
-        self._otel.set_status(Status(StatusCode.OK))
-
-    def _content(self, key: str, value: Any) -> None:
-        if not self._capture:
-            return
-        is_text = isinstance(value, str)
-        text = value if is_text else _json(value)
-        written: dict[str, AttributeValue] = {f"{key}.mime_type": "text/plain" if is_text else "application/json"}
-        if len(text) > LONGEST_CONTENT:
-            written[f"fairlead.{key}.cut_from_chars"] = len(text)
-            text = text[:LONGEST_CONTENT]
-        written[f"{key}.value"] = text
-        self._otel.set_attributes(written)
 
 
 class Telemetry:
@@ -167,13 +83,12 @@ class Telemetry:
         """The text without what must not leave the service."""
         return self._redactor.text(text)
 
-    @contextmanager
-    def span(self, name: str, kind: Kind = "CHAIN", **attributes: AttributeValue | None) -> Generator[Span]:
-        """A step: a child of the current span. An exception that leaves it marks it as failed."""
-        with self._open(name, kind, attributes, root=False, links=(), capture=_capture.get()) as span:
-            yield span
+    def span(self, name: str, kind: Kind = "CHAIN", **attributes: AttributeValue | None) -> Span:
+        """A step below the current span: run it by `with`, or end it by `Span.end` where it fits no block."""
+        running = _trace.get()
+        captured = Captured() if running is None else running.captured
+        return Span(self._begun(name, {KIND: kind, **attributes}, captured), captured)
 
-    @contextmanager
     def root_span(
         self,
         name: str,
@@ -182,53 +97,66 @@ class Telemetry:
         *,
         tenant: str | None = None,
         **attributes: AttributeValue | None,
-    ) -> Generator[Span]:
+    ) -> Span:
         """A request: parentless, because trace stores list a trace by its root, with a link to the caller's span.
 
-        The tenant decides how much content is captured, in this span and in those below it.
+        Inside a request that `create_app` traces already, it is that trace, under a better name. The tenant decides how
+        much content is captured, in this span and in those below it.
         """
-        caller = trace.get_current_span(propagate.extract(headers)).get_span_context()
-        links = (Link(caller),) if caller.is_valid else ()
-        capture = self._content.capture_for(tenant, self._environment)
-        token = _capture.set(capture)
-        try:
-            with self._open(name, kind, attributes, root=True, links=links, capture=capture) as span:
-                yield span
-        finally:
-            _capture.reset(token)
+        running = _trace.get()
+        if running is not None and running.telemetry is self and (root := running.claimed()) is not None:
+            root.update_name(name)
+            root.set_attributes(_given({KIND: kind, **attributes}))
+            if tenant is not None:
+                self.of_tenant(tenant)
+            return Span(root, running.captured, ends=False)
+        captured = Captured(self._content.capture_for(tenant, self._environment))
+        root = self._begun(name, {KIND: kind, **attributes}, captured, root=True, headers=headers)
+        return RootSpan(root, captured, Trace(self, captured, root, named=True))
 
-    @contextmanager
-    def _open(
+    def request_span(self, method: str, headers: Mapping[str, str]) -> "RootSpan":
+        """The root span of an HTTP request, before anything is known of it; `root_span` gives it a better name."""
+        captured = Captured(self._content.capture_for(None, self._environment))
+        attributes: dict[str, AttributeValue | None] = {KIND: "CHAIN", "http.request.method": method}
+        root = self._begun(method, attributes, captured, root=True, headers=headers, kind=SpanKind.SERVER)
+        return RootSpan(root, captured, Trace(self, captured, root))
+
+    def client_span(self, name: str, attributes: Mapping[str, AttributeValue | None]) -> Span:
+        """A call to another system, for clients that trace themselves."""
+        captured = Captured() if (running := _trace.get()) is None else running.captured
+        return Span(self._begun(name, attributes, captured, kind=SpanKind.CLIENT), captured)
+
+    def of_tenant(self, tenant: str) -> None:
+        """The request being served is this tenant's: from here on its content is captured as tunables say of them."""
+        running = _trace.get()
+        if running is None:
+            return
+        running.captured.mode = self._content.capture_for(tenant, self._environment)
+        running.root.set_attribute(CAPTURE, running.captured.mode)
+
+    def _begun(
         self,
         name: str,
-        kind: Kind,
         attributes: Mapping[str, AttributeValue | None],
+        captured: Captured,
         *,
-        root: bool,
-        links: Sequence[Link],
-        capture: Capture,
-    ) -> Generator[Span]:
+        root: bool = False,
+        headers: Mapping[str, str] | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+    ) -> trace.Span:
         if self._disabled:
-            with trace.use_span(self._nothing(root)) as otel:
-                yield Span(otel, "off")
-            return
-        given = {key: value for key, value in attributes.items() if value is not None}
-        with self._tracer.start_as_current_span(
+            return self._nothing(root)
+        caller = trace.get_current_span(propagate.extract(headers)).get_span_context() if headers else None
+        begun = self._tracer.start_span(
             name,
             context=trace.set_span_in_context(trace.INVALID_SPAN) if root else None,
-            attributes={"openinference.span.kind": kind, CAPTURE: capture, **given},
-            links=links,
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as otel:
-            span = Span(otel, capture)
-            if root:
-                self._release_start.mark(otel)
-            try:
-                yield span
-            except Exception as error:
-                span.fail(error)
-                raise
+            kind=kind,
+            attributes={CAPTURE: captured.mode, **_given(attributes)},
+            links=(Link(caller),) if caller is not None and caller.is_valid else (),
+        )
+        if root:
+            self._release_start.mark(begun)
+        return begun
 
     def _nothing(self, root: bool) -> trace.Span:
         """With OTEL_SDK_DISABLED: no span, but an id, which answers and feedback go by."""
@@ -242,15 +170,72 @@ class Telemetry:
         self._provider.shutdown()
 
 
-def _json(value: Any) -> str:
-    try:
-        return msgspec.json.encode(value, enc_hook=str).decode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return json.dumps(value, default=str)
+@dataclass
+class Trace:
+    """The trace of what is being done, as the code below its root span finds it."""
+
+    telemetry: Telemetry
+    captured: Captured
+    root: trace.Span
+    named: bool = False
+
+    def claimed(self) -> trace.Span | None:
+        """The root, for the first who knows what the request is about."""
+        if self.named:
+            return None
+        self.named = True
+        return self.root
 
 
-# How much of the request that is being served goes into its spans.
-_capture: ContextVar[Capture] = ContextVar("capture", default="off")
+class RootSpan(Span):
+    """The span of a whole request, or of a whole job; while it runs, code below finds its trace."""
+
+    __slots__ = ("_token_of_trace", "_whole")
+
+    def __init__(self, otel: trace.Span, captured: Captured, whole: Trace) -> None:
+        super().__init__(otel, captured)
+        self._whole = whole
+
+    @property
+    def named(self) -> bool:
+        """Whether some code below said by `root_span` what the request is about; then it says how it ended, too."""
+        return self._whole.named
+
+    def rename(self, name: str) -> None:
+        """What is known of it only in the end."""
+        self._otel.update_name(name)
+
+    def __enter__(self) -> Self:
+        """See Span."""
+        self._token_of_trace = _trace.set(self._whole)
+        return super().__enter__()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """See Span."""
+        super().__exit__(kind, error, at)
+        _trace.reset(self._token_of_trace)
+
+
+NO_SPAN = Span(trace.INVALID_SPAN, Captured())
+"""Keeps nothing: for code that may run outside of a trace."""
+
+_trace: ContextVar[Trace | None] = ContextVar("trace", default=None)
+
+
+def _given(attributes: Mapping[str, AttributeValue | None]) -> dict[str, AttributeValue]:
+    return {key: value for key, value in attributes.items() if value is not None}
+
+
+def current() -> Telemetry | None:
+    """Whose trace the running code is in; None outside of one."""
+    running = _trace.get()
+    return None if running is None else running.telemetry
+
+
+def current_span() -> Span:
+    """The step that runs, to say more of it; outside of a trace one that keeps nothing."""
+    running = _trace.get()
+    return Span(trace.get_current_span(), Captured() if running is None else running.captured, ends=False)
 
 
 def current_trace_id() -> str | None:

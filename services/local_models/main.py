@@ -28,7 +28,7 @@ def build(settings: LocalModelsSettings) -> FastAPI:
         models.close()
 
     routers = [route.router for route in (routes_embeddings, routes_rerank, routes_chat, routes_models)]
-    return create_app(settings, routers=routers, resources=resources)
+    return create_app(settings, routers=routers, resources=resources, trace_requests=False)
 
 
 def run(settings: LocalModelsSettings) -> None:

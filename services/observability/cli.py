@@ -13,6 +13,8 @@ from observability.reconciliation import Question, sentence
 from observability.reconciliation import reconcile as reconciled
 from observability.samples import Unreachable
 
+UNKNOWN = 2
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Traces after they left the services.")
 
 app.command()(removal_cli.erase)
@@ -37,12 +39,16 @@ def reconcile(
     patience: Annotated[float, typer.Option(help="Seconds to wait for a time when no spans move.", min=0)] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Compare the count of spans at every hop; ends with 1 where some are missing and nothing says why, else with 0."""
+    """Compare the count of spans at every hop.
+
+    Ends with 0 when all is accounted for, 1 where spans are missing and nothing says why, 2 when it cannot tell.
+    """
     store = None if mlflow == "off" else mlflow
     try:
         report = asyncio.run(reconciled(Question(prometheus, store, experiment, window * 3600, patience)))
     except Unreachable as error:
-        sys.exit(str(error))
+        sys.stderr.write(f"{error}\n")
+        sys.exit(UNKNOWN)
     if as_json:
         sys.stdout.write(report.as_json() + "\n")
     else:

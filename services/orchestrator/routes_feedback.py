@@ -8,6 +8,7 @@ from pydantic import Field, PlainValidator, StringConstraints
 
 from common.auth import CallerDep
 from common.metrics import counter
+from common.telemetry import current_span
 from orchestrator.feedback.store import Word
 from orchestrator.pipeline.callbacks import Feedback
 from orchestrator.resources import ResourcesDep
@@ -47,6 +48,10 @@ async def create_feedback(body: FeedbackBody, caller: CallerDep, held: Resources
     word = Word(trace_id, body.user or caller.key_id, body.value, rationale, body.user)
     feedback_id, created_at = await held.feedback.save(caller.tenant, word)
     FEEDBACK.labels(_label(body.value)).inc()
+    span = current_span()
+    span.tag("fairlead.feedback.trace_id", trace_id)
+    span.set("fairlead.feedback.id", feedback_id)
+    span.judged("user_feedback", float(body.value), _label(body.value))
     await held.callbacks.on_feedback(Feedback(feedback_id, caller.tenant, trace_id, body.value, rationale, body.user))
     return {
         "id": feedback_id,

@@ -21,7 +21,7 @@ COLUMNS = "request_time,request,response,user_feedback_assessment_column,state,e
 # the page's address in `state`. A version of MLflow that does not know them shows its own columns.
 VIEW_TAG = "mlflow.traceViewState."
 VIEWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "fairlead-answers": ("Answers", ("trace_name::=::answer",)),
+    "fairlead-answers": ("Answers", ("span.name::=::answer",)),
     "fairlead-complaints": ("Answers that somebody complained about", ("ASSESSMENT::=::false::user_feedback",)),
     "fairlead-failures": ("Failures", ("state::=::ERROR",)),
 }

@@ -15,6 +15,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
+from fakes.traces import attributes
+
+__all__ = ["Backend", "attributes", "backend", "send", "trace"]
 WAIT_S = 30
 
 
@@ -124,11 +127,6 @@ async def send(url: str, *traces: Sequence[Span], service: str = "orchestrator")
         return (await client.post(f"{url}/v1/traces", content=body, headers=headers)).status_code
 
 
-def attributes(span: Span) -> dict[str, Any]:
-    """A span's attributes as plain values."""
-    return {entry.key: _plain(entry.value) for entry in span.attributes}
-
-
 def _value(value: Any) -> AnyValue:
     if isinstance(value, bool):
         return AnyValue(bool_value=value)
@@ -139,8 +137,3 @@ def _value(value: Any) -> AnyValue:
     if isinstance(value, list):
         return AnyValue(array_value=ArrayValue(values=[_value(each) for each in value]))
     return AnyValue(string_value=str(value))
-
-
-def _plain(value: AnyValue) -> Any:
-    kind = value.WhichOneof("value")
-    return [_plain(each) for each in value.array_value.values] if kind == "array_value" else getattr(value, str(kind))

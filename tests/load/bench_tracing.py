@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from common.app import create_app
 from common.serving import serve
 from common.settings import ServiceSettings
+from common.span import Document
 from evaluation.platform import free_port
 from fakes.traces import TraceReceiver
 
@@ -48,7 +49,7 @@ def service() -> None:
         with telemetry.root_span("answer", request.headers) as root:
             root.input({"messages": [{"role": "user", "content": text[:200]}]})
             with telemetry.span("retrieve", "RETRIEVER") as span:
-                one = {"id": "chunk_1", "content": part, "score": 0.5, "metadata": {"file_id": "file-1", "page": 3}}
+                one = Document("chunk_1", part, 0.5, "file-1", 3)
                 span.documents([one] * DOCUMENTS)
             with telemetry.span("generate", "LLM") as span:
                 span.input(part)

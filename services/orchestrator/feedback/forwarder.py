@@ -1,7 +1,7 @@
 """The outbox: carries feedback to the trace store in the background, as often as it takes, while it is fresh."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -80,6 +80,24 @@ class Assessments(Protocol):
     async def put(self, assessment: Assessment) -> None:
         """Create it, or bring it up to date; doing so twice is doing so once. Raises NotYet or Never."""
         ...
+
+
+class EachOf:
+    """Several trace stores: delivered when all have it. Putting it twice changes nothing, so all are asked again."""
+
+    def __init__(self, destinations: Sequence[Assessments]) -> None:
+        self._destinations = destinations
+
+    async def put(self, assessment: Assessment) -> None:
+        """See Assessments; one that refuses for good does not keep it from the others."""
+        refused: Never | None = None
+        for destination in self._destinations:
+            try:
+                await destination.put(assessment)
+            except Never as error:
+                refused = error
+        if refused is not None:
+            raise refused
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,7 @@ class Pipeline:
         }
         for key, value in tags.items():
             root.tag(key, value)
+        root.set("gen_ai.prompt.name", "answer")
         root.set("gen_ai.conversation.id", ask.session)
         root.set("session.id", ask.session)
         root.set("user.id", ask.user)

@@ -17,6 +17,8 @@ SEARCH_PROMPT = """\
 Rewrite this text as one query for a search engine over documents: keep names, numbers and identifiers, leave out \
 politeness, and do not answer it. Reply with the query alone, in the language of the text.
 """
+# Of both prompts, on traces: to be counted up with a change of their text.
+REWRITE_VERSION = "1"
 REWRITE_MAX_TOKENS = 128
 
 # Control characters mean nothing to a model, and Postgres refuses NUL; half a surrogate pair is not text at all.

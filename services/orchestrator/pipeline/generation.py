@@ -33,7 +33,7 @@ async def stream(run: Run, span: Span) -> None:
     Raises PoolUnavailable or PoolRejected; text that has been passed on by then stays said.
     """
     body = _body(run)
-    _describe(span, body)
+    describe(span, body, "answer", run.tunables.prompt_version)
     began = time.perf_counter()
     said: list[str] = []
     silent = True
@@ -49,7 +49,9 @@ async def stream(run: Run, span: Span) -> None:
             if piece and silent:
                 # Models begin with a chunk that names their role and says nothing.
                 silent = False
-                FIRST_TOKEN_SECONDS.observe(time.perf_counter() - began, exemplars.current())
+                first_s = time.perf_counter() - began
+                FIRST_TOKEN_SECONDS.observe(first_s, exemplars.current())
+                span.set("gen_ai.response.time_to_first_chunk", first_s)
                 span.event("first_token")
             said.append(piece)
             await run.say(run.draft.feed(piece))
@@ -59,8 +61,7 @@ async def stream(run: Run, span: Span) -> None:
         span.output([{"role": "assistant", "content": "".join(said)}])
     if not run.draft.text.strip():
         raise PoolUnavailable("the model's answer is empty")
-    span.set("gen_ai.usage.input_tokens", run.usage.prompt_tokens)
-    span.set("gen_ai.usage.output_tokens", run.usage.completion_tokens)
+    used(span, run.usage)
     span.set("gen_ai.response.finish_reasons", [run.finish_reason])
     TOKENS.labels("input").inc(run.usage.prompt_tokens)
     TOKENS.labels("output").inc(run.usage.completion_tokens)
@@ -86,19 +87,32 @@ def _body(run: Run) -> dict[str, Any]:
     }
 
 
-def _describe(span: Span, body: Mapping[str, Any]) -> None:
+def describe(span: Span, body: Mapping[str, Any], prompt_name: str, prompt_version: str) -> None:
+    """What a call of the model is, in its span."""
     span.set("gen_ai.operation.name", "chat")
     span.set("gen_ai.provider.name", "fairlead")
     span.set("gen_ai.request.model", body["model"])
     span.set("gen_ai.request.temperature", body["temperature"])
     span.set("gen_ai.request.max_tokens", body["max_tokens"])
+    span.set("gen_ai.prompt.name", prompt_name)
+    span.set("fairlead.prompt.version", prompt_version)
     span.input({"messages": body["messages"]})
 
 
+def used(span: Span, usage: Usage) -> None:
+    """The tokens of a call, in its span."""
+    span.set("gen_ai.usage.input_tokens", usage.prompt_tokens)
+    span.set("gen_ai.usage.output_tokens", usage.completion_tokens)
+
+
+def usage_of(reply: Mapping[str, Any]) -> Usage | None:
+    """What a reply, or a chunk of one, says that was used."""
+    usage = reply.get("usage")
+    return Usage(int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)) if usage else None
+
+
 def _account(run: Run, span: Span, chunk: Mapping[str, Any]) -> None:
-    usage = chunk.get("usage")
-    if usage:
-        run.usage = Usage(int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0))
+    run.usage = usage_of(chunk) or run.usage
     for choice in chunk.get("choices") or ():
         if choice.get("finish_reason"):
             ended = choice["finish_reason"]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from common.span import Document
 from orchestrator.pipeline.sections import Section
 from vector_store.models import Hit
 
@@ -31,17 +32,10 @@ class Passage:
         reached = [page for offset, page in self.pages if offset <= at]
         return reached[-1] if reached else self.page
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> Document:
         """The passage as traces show it."""
-        metadata = {
-            "rank": self.number,
-            "filename": self.filename,
-            "page": self.page,
-            "title": self.title,
-            "file_id": self.file_id,
-            "vector_store_id": self.store_id,
-        }
-        return {"id": self.chunk_id, "content": self.text, "score": self.score, "metadata": metadata}
+        metadata = {"filename": self.filename, "title": self.title, "vector_store_id": self.store_id}
+        return Document(self.chunk_id, self.text, self.score, self.file_id, self.page, metadata)
 
 
 def fitting(hits: Iterable[Hit], longest_chars: int) -> tuple[Passage, ...]:

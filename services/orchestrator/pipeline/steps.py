@@ -6,6 +6,7 @@ from dataclasses import replace
 from common.errors import invalid, not_found
 from common.telemetry import Span
 from orchestrator.pipeline import citations, conversation, generation, prompt, ranking, retrieval_health, spaces
+from orchestrator.pipeline.ask import Usage
 from orchestrator.pipeline.callbacks import Generation, Retrieval
 from orchestrator.pipeline.marks import MarkFilter
 from orchestrator.pipeline.passages import fitting, fitting_sections
@@ -34,12 +35,13 @@ async def guard_input(run: Run, span: Span) -> None:
 async def rewrite(run: Run, span: Span) -> None:
     """Make the follow-up question stand for itself; without a rewriter it is searched as asked."""
     body = conversation.rewrite_body(run.tunables.model, run.history, run.question)
-    span.input(body["messages"])
+    generation.describe(span, body, "rewrite", conversation.REWRITE_VERSION)
     try:
         reply = await run.parts.pool.chat(
             body, deadline=run.ask.deadline.sooner(run.tunables.rewrite_timeout_s), lane=run.ask.caller.lane
         )
         run.query = conversation.rewritten(reply, run.question, run.tunables.max_question_chars)
+        generation.used(span, generation.usage_of(reply) or Usage())
     except POOL_FAILURES as error:
         run.degrade("rewrite", span, error)
     span.output(run.query)
@@ -156,6 +158,7 @@ async def build_prompt(run: Run, span: Span) -> None:
         {"role": "user", "content": prompt.render(tunables.prompt_template, run.passages, run.question)},
     ]
     span.input(run.question)
+    span.set("gen_ai.prompt.name", "answer")
     span.set("fairlead.prompt.version", tunables.prompt_version)
     # The messages themselves are the input of the next step; a second copy would double every trace.
     chars = sum(len(message["content"]) for message in run.messages)
@@ -191,6 +194,8 @@ async def guard_output(run: Run, span: Span) -> None:
     span.set("fairlead.citations", len(run.citations))
     span.set("fairlead.marks_removed", run.draft.removed)
     span.set("fairlead.grounding", run.grounding)
+    if run.grounding is not None:
+        span.judged("grounding", run.grounding)
 
 
 STEPS: tuple[Step, ...] = (

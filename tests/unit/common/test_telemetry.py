@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
-from common import telemetry
+from common import span, telemetry
 from common.observing import ContentTunables
 from common.settings import ServiceSettings
-from common.telemetry import Telemetry
+from common.telemetry import Document, Telemetry
 from fakes.traces import TraceReceiver, attributes
 
 
@@ -29,7 +29,7 @@ async def test_a_request_is_one_trace_linked_to_its_caller(receiver: TraceReceiv
     with tracing.root_span("chat", caller) as root:
         root.input("a question")
         with tracing.span("retrieve", "RETRIEVER") as step:
-            step.documents([{"id": "c1", "content": "text", "score": 0.5, "metadata": {"page": 3}}])
+            step.documents([Document("c1", "text", 0.5, "file-1", 3, {"title": "Harbour"})])
             trace_id = telemetry.current_trace_id()
             outgoing = telemetry.trace_headers()
         with pytest.raises(ValueError), tracing.span("generate", "LLM"):
@@ -46,7 +46,8 @@ async def test_a_request_is_one_trace_linked_to_its_caller(receiver: TraceReceiv
     retrieved = attributes(named["retrieve"])
     assert retrieved["openinference.span.kind"] == "RETRIEVER"
     listed = json.loads(str(retrieved["output.value"]))
-    assert listed == [{"page_content": "text", "metadata": {"page": 3, "score": 0.5}, "id": "c1"}]
+    metadata = {"score": 0.5, "rank": 1, "file_id": "file-1", "page": 3, "title": "Harbour"}
+    assert listed == [{"page_content": "text", "metadata": metadata, "id": "c1"}]
     assert named["generate"].status.code == Status.STATUS_CODE_ERROR
     assert headers[0]["x-mlflow-experiment-id"] == "7"
 
@@ -66,11 +67,11 @@ async def test_long_content_is_cut_and_marked(receiver: TraceReceiver) -> None:
     url, spans = receiver.url, receiver.spans
     tracing = Telemetry(ServiceSettings(service="test", otlp_endpoint=url))
     with tracing.root_span("chat", {}) as root:
-        root.input("x" * (telemetry.LONGEST_CONTENT + 1))
+        root.input("x" * (span.LONGEST_CONTENT + 1))
     await asyncio.to_thread(tracing.close)
     sent = attributes(spans[0])
-    assert len(str(sent["input.value"])) == telemetry.LONGEST_CONTENT
-    assert sent["fairlead.input.cut_from_chars"] == telemetry.LONGEST_CONTENT + 1
+    assert len(str(sent["input.value"])) == span.LONGEST_CONTENT
+    assert sent["fairlead.input.cut_from_chars"] == span.LONGEST_CONTENT + 1
 
 
 def test_answers_have_a_trace_id_without_a_receiver() -> None:
