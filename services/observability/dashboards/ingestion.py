@@ -5,6 +5,7 @@ from observability.dashboards.promql import or_zero, quantile, rate, series, tot
 
 SOURCE = "{{tenant}} {{source}}"
 RECENT, USUAL, DEVIATION = (series(f"fairlead_ingest_quality_{name}") for name in ("recent", "usual", "deviation"))
+BAND = "tenant, source, measure"
 HALVES = (0.5, 0.95)
 
 INGESTION = Dashboard(
@@ -123,14 +124,14 @@ INGESTION = Dashboard(
                     "measure. Above 3 is an unusual batch: a template changed, an export broke. Needs 140 documents "
                     "of a "
                     "source to begin.",
-                    (Query(f"abs({RECENT} - {USUAL}) / {DEVIATION}", SOURCE + " {{measure}}"),),
+                    (Query(f"max by ({BAND}) (abs({RECENT} - {USUAL}) / {DEVIATION})", SOURCE + " {{measure}}"),),
                     at_most=3,
                 ),
                 Panel(
                     "Mean of the last 20 documents",
                     "short",
                     "The measures themselves. The shares without title or language are between 0 and 1.",
-                    (Query(RECENT, SOURCE + " {{measure}}"),),
+                    (Query(f"max by ({BAND}) ({RECENT})", SOURCE + " {{measure}}"),),
                     kind="table",
                 ),
                 Panel(
