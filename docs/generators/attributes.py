@@ -18,8 +18,8 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "Every name that a span, an event or a resource of the platform can have. A test runs the platform and fails"
     yield "where a name is sent that is not here, or where one is here that is never sent. The names that application"
-    yield "authors set are theirs to choose. Content is written only where it is captured; everything else always is. Both"
-    yield "are redacted, unless content is captured in full."
+    yield "authors set are theirs to choose. Content is written only where it is captured; everything else always is."
+    yield "Both are redacted, unless content is captured in full."
     for group in GROUPS:
         yield ""
         yield f"## {group.title}"
