@@ -58,5 +58,8 @@ bench-retrieval: bootstrap ## Quality of search on collections in BEIR layout: D
 chaos-%: bootstrap ## Break a part on purpose, over and over, and show what was lost: chaos-ingest; ARGS="…" goes to it
 	@$(VENV)/python tests/load/chaos_$(subst -,_,$*).py $(ARGS)
 
+drill-%: bootstrap ## Provoke one alert against a platform of its own and see it fire and end: drill-StepDegraded, drill-all
+	@PYTHONPATH=tests:tests/load $(VENV)/python -m drills $* $(ARGS)
+
 bench-%: bootstrap ## Run one benchmark; ARGS="…" goes to it
 	@$(VENV)/python tests/load/bench_$(subst -,_,$*).py $(ARGS)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from generators import attributes, configuration, dashboards, metrics, recording_rules, redaction
+from generators import alerts, attributes, burn_alerts, configuration, dashboards, metrics, recording_rules, redaction
 
 ROOT = Path(__file__).parents[1]
 GENERATED: dict[str, Callable[[], str]] = {
@@ -15,6 +15,9 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/dashboards.md": dashboards.text,
     "docs/metrics.md": metrics.text,
     **dashboards.files(),
+    **burn_alerts.files(),
+    # After the rules that it lists.
+    "docs/alerts.md": alerts.text,
 }
 
 

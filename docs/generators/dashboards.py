@@ -6,7 +6,8 @@ from functools import partial
 from generators.configuration import row
 from observability.dashboards import grafana
 from observability.dashboards.catalog import DASHBOARDS, path
-from observability.dashboards.panel import Dashboard, Panel
+from observability.dashboards.panel import Dashboard, Panel, Query
+from observability.dashboards.promql import NAMESPACE, WINDOW
 
 UNITS = {
     "percentunit": "share, 0 to 1 (shown as %)",
@@ -75,6 +76,9 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "Every panel of every dashboard, with the query behind it. ◆: points of the graph lead to traces. `↑` and `↓`"
     yield "say where the trouble begins: above or below. What the metrics mean is in [metrics.md](metrics.md)."
+    yield ""
+    yield "The queries can be pasted into Prometheus as they stand: with a window of five minutes, where Grafana"
+    yield "chooses one that fits the time shown, and for all namespaces, where each dashboard has a choice of them."
     yield "Dashboards are code: edit the module, run `make generate`, and review the difference here."
     yield ""
     for dashboard in DASHBOARDS:
@@ -97,8 +101,18 @@ def _dashboard(dashboard: Dashboard) -> Iterator[str]:
         yield "| panel | unit | query | meaning |"
         yield "|---|---|---|---|"
         for panel in group.panels:
-            queries = "<br>".join(f"{query.legend}: `{query.expr}`" for query in panel.queries)
+            queries = "<br>".join(f"{_legend(query)}`{_pasted(query.expr)}`" for query in panel.queries)
             yield row(panel.title + (" ◆" if panel.traced else ""), _unit(panel), queries, panel.meaning)
+
+
+def _legend(query: Query) -> str:
+    """What tells the lines of a panel apart, where a query does not say it by itself."""
+    return "" if "{{" in query.legend else f"{query.legend}: "
+
+
+def _pasted(expr: str) -> str:
+    bare = expr.replace(f"{NAMESPACE},", "").replace(f"{{{NAMESPACE}}}", "")
+    return bare.replace(WINDOW, "5m")
 
 
 def _unit(panel: Panel) -> str:

@@ -81,6 +81,9 @@ ANSWER = Group(
         Attribute("fairlead.application", "text", "Fairlead", "Which application was asked."),
         Attribute("fairlead.outcome", "text", "Fairlead", "answered, not_answered, degraded, rejected, failed…"),
         Attribute("fairlead.degraded", "texts", "Fairlead", "Steps that could not do their part."),
+        Attribute(
+            "gen_ai.usage.cost", "number", "Langfuse", "The same as `fairlead.cost`, where Langfuse looks for it."
+        ),
         Attribute("fairlead.cost", "float", "Fairlead", "By the pool's price table; of an answer all calls together."),
         Attribute("fairlead.cost.currency", "text", "Fairlead", "ISO 4217."),
         Attribute("fairlead.commit", "text", "Fairlead", "As `service.version`, where stores show no resource."),

@@ -10,11 +10,16 @@ from common import key_file
 from common.errors import ApiError
 from common.key_file import Lane, StoredKey
 from common.logs import get_logger
-from common.metrics import counter
+from common.metrics import counter, gauge
 from common.settings import ServiceSettings
 
 log = get_logger("auth")
 REFUSED = counter("auth_refused_total", "Requests refused for their key", ["service", "reason"])
+NEXT_EXPIRY = gauge(
+    "auth_next_key_expiry_timestamp_seconds",
+    "When the first of the keys that are listed expires, or did; absent where none does",
+    ["service"],
+)
 
 LANE_HEADER = "x-fairlead-lane"
 # A revoked key stops working after this long at most; until then the file is not looked at again.
@@ -99,6 +104,11 @@ class Authenticator:
         keys = key_file.read(path).keys
         self._by_hash = {key.hash: _Known(key, _caller(key, key.lane), _caller(key, "batch")) for key in keys}
         self._stamp = stamp
+        expiries = [key.expires_at.timestamp() for key in keys if key.expires_at is not None]
+        if expiries:
+            NEXT_EXPIRY.labels(self._service).set(min(expiries))
+        else:
+            NEXT_EXPIRY.remove_by_labels({"service": self._service})
 
 
 def _caller(key: StoredKey, lane: Lane) -> Caller:

@@ -90,6 +90,9 @@ class LiveConfig(Generic[T]):
         self._current: Snapshot[T] | None = None
         self._refusal: Refusal | None = None
         self._seen: object = None
+        for result in ("applied", "refused", "not_kept"):
+            # There before the first edit, so that it is an increase.
+            RELOADS.labels(service, result)
 
     @property
     def current(self) -> Snapshot[T]:

@@ -1,6 +1,6 @@
 """Prometheus metrics: one registry per process, names prefixed `fairlead_`, and a list of what they mean."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,10 +42,19 @@ DEFINED: dict[str, Definition] = {}
 """Every metric of the modules that are imported, by name."""
 
 
-def counter(name: str, help: str, labels: Sequence[str] = ()) -> Counter:
-    """A counter `fairlead_<name>`."""
+def counter(
+    name: str, help: str, labels: Sequence[str] = (), *, at_zero: Iterable[str | tuple[str, ...]] = ()
+) -> Counter:
+    """A counter `fairlead_<name>`.
+
+    `at_zero`: labels that are there from the start. Prometheus sees no increase in a series that begins with 1, so the
+    first failure after a start would show in no graph and raise no alert.
+    """
     _define(Definition(f"fairlead_{name}", "counter", tuple(labels), help))
-    return Counter(f"fairlead_{name}", help, labels)
+    made = Counter(f"fairlead_{name}", help, labels)
+    for values in at_zero:
+        made.labels(*((values,) if isinstance(values, str) else values))
+    return made
 
 
 def gauge(name: str, help: str, labels: Sequence[str] = (), *, sum: bool = False) -> Gauge:

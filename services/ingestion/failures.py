@@ -30,6 +30,19 @@ class Reason(StrEnum):
     LIMIT = "limit_reached"
 
 
+OF_SOURCES = (
+    Reason.UNREACHABLE,
+    Reason.HTTP_ERROR,
+    Reason.REFUSED_ADDRESS,
+    Reason.REFUSED_REDIRECT,
+    Reason.FORBIDDEN,
+    Reason.INVALID,
+    Reason.LIMIT,
+)
+FILE_REASONS = tuple(reason.value for reason in Reason if reason not in OF_SOURCES)
+"""What can be wrong with a file once it is in the queue."""
+
+
 class FileFailure(Exception):
     """This file fails, alone and for good: trying again without a change of the file or the limits cannot help."""
 

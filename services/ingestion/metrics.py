@@ -1,10 +1,18 @@
 """What the worker counts."""
 
 from common.metrics import counter, gauge, histogram, powers
+from ingestion.failures import FILE_REASONS
 
-FILES = counter("ingest_files_total", "Files that left the queue, by result", ["result"])
-FAILURES = counter("ingest_failures_total", "Files that failed, by reason", ["reason"])
-RETRIES = counter("ingest_retries_total", "Jobs put back into the queue, by cause", ["cause"])
+FILES = counter(
+    "ingest_files_total",
+    "Files that left the queue, by result",
+    ["result"],
+    at_zero=("completed", "unchanged", "failed", "gone"),
+)
+FAILURES = counter("ingest_failures_total", "Files that failed, by reason", ["reason"], at_zero=FILE_REASONS)
+RETRIES = counter(
+    "ingest_retries_total", "Jobs put back into the queue, by cause", ["cause"], at_zero=("fault", "shutdown")
+)
 CHUNKS = counter("ingest_chunks_total", "Passages written to the index")
 REMOVED = counter("ingest_removed_characters_total", "Characters that normalisation took out of texts", ["kind"])
 EMBED_WAITS = counter("ingest_embed_waits_total", "Waits for a pool that was down or limited us")

@@ -41,7 +41,12 @@ BYTES = histogram("ingest_document_bytes", "Size of documents that were indexed"
 CHARACTERS = histogram("ingest_document_characters", "Length of the text in documents", buckets=powers(4, 24))
 CHUNKS = histogram("ingest_document_chunks", "Passages of a document", buckets=powers(0, 14))
 ROWS = histogram("ingest_document_rows", "Rows of the tables in documents that have some", buckets=powers(0, 20))
-LACKING = counter("ingest_documents_lacking_total", "Documents without a text, a title or a language", ["lacking"])
+LACKING = counter(
+    "ingest_documents_lacking_total",
+    "Documents without a text, a title or a language",
+    ["lacking"],
+    at_zero=[share.removeprefix("without_") for share in SHARES],
+)
 
 BAND = ["tenant", "source", "measure"]
 RECENT = gauge("ingest_quality_recent", f"Mean of the last {WINDOW} documents of a source", BAND)

@@ -66,7 +66,9 @@ def _purse(old: Purse | None, caller: str, kind: Kind, per: Period, limit: int |
     size = max(1, limit // slices)
     if old is None or old.per != per:
         return Purse(f"{caller}/{kind}", kind, per, limit, size)
-    # The next draw tells what is left of the new limit.
+    # The next draw tells what is left of the new limit; until then what was used is what it was.
+    if old.elsewhere >= 0:
+        old.elsewhere = max(0, old.elsewhere + limit - old.limit)
     old.limit, old.slice, old.tight, old.dry_until = limit, size, True, 0.0
     return old
 

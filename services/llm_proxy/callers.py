@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from typing import get_args
 
 from common.authenticator import Caller
 from common.errors import ApiError, not_found, unavailable
@@ -18,7 +19,9 @@ from llm_proxy.prices import Price
 from llm_proxy.purse import MONEY, Kind, Purse
 
 log = get_logger("callers")
-REFUSED = counter("pool_caller_refused_total", "Requests refused for a limit of their key", ["limit"])
+REFUSED = counter(
+    "pool_caller_refused_total", "Requests refused for a limit of their key", ["limit"], at_zero=get_args(Kind)
+)
 COST = counter(
     "pool_caller_cost_total",
     "Cost by the price table, in its currency; callers that the configuration does not name are `other`",
@@ -100,6 +103,7 @@ class Callers:
         # While the ledger is away rates still hold in each process; budgets are not handed out.
         self._fallback = MemoryLedger(wall)
         self._accounts: dict[str, Account] = {}
+        self._asked: dict[str, Caller] = {}
         self._draws: dict[Purse, asyncio.Task[Grant]] = {}
         self.use(plan)
 
@@ -107,6 +111,9 @@ class Callers:
         """Take another plan into force; what was used stays used."""
         self._plan = plan
         self._by_caller: dict[tuple[str, str], Account] = {}
+        # Not only with their next request: who used a budget up may have stopped asking, and is shown all the same.
+        for caller in self._asked.values():
+            self._account(caller)
 
     def keep_in(self, ledger: Ledger) -> None:
         """Use this ledger from now on."""
@@ -223,6 +230,7 @@ class Callers:
         account = self._accounts.get(name)
         if account is None:
             account = self._accounts[name] = Account()
+            self._asked[name] = caller
         account.use(name, limits, self._ledger.slices)
         account.labels = labels_of(caller.tenant, caller.key_id, caller.key_name, callers)
         self._by_caller[caller.key_id, caller.tenant] = account

@@ -9,6 +9,8 @@ from llm_proxy.admission import Endpoint, Failure, Usage
 from llm_proxy.tracing import Span
 
 log = get_logger("proxy")
+# There from a model's first request on, so that the first of each is an increase.
+FAILED = ("429", "502", "504")
 SERVICE = "llm-proxy"
 
 REQUESTS = counter("pool_requests_total", "Requests by what the caller saw", ["model", "outcome"])
@@ -91,6 +93,8 @@ class Meters:
         meters = self._models.get(name)
         if meters is None:
             meters = self._models[name] = ModelMeters(REQUESTS.labels(name, "ok"), ADDED.labels(name))
+            for outcome in FAILED:
+                REQUESTS.labels(name, outcome)
         return meters
 
 

@@ -6,6 +6,7 @@ from common.metrics import OTHER, gauge
 from llm_proxy.accounts import Account
 from llm_proxy.config import Callers as CallerSettings
 from llm_proxy.plan import Plan
+from llm_proxy.state import BREAKER, KEY_OUT
 
 IN_FLIGHT = gauge("pool_endpoint_calls_open", "Calls that an endpoint is answering", ["model", "endpoint"], sum=True)
 USE = gauge(
@@ -40,8 +41,8 @@ class PoolState:
                 IN_FLIGHT.labels(*place).set(endpoint.state.in_flight)
                 USE.labels(*place).set(endpoint.state.use(now))
         for place in self._endpoints - endpoints:
-            IN_FLIGHT.remove(*place)
-            USE.remove(*place)
+            for shown in (IN_FLIGHT, USE, BREAKER, KEY_OUT):
+                shown.remove(*place)
         for name in self._models - set(plan.models):
             WAITING.remove_by_labels({"model": name})
         self._endpoints, self._models = endpoints, set(plan.models)

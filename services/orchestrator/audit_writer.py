@@ -16,7 +16,12 @@ from vector_store.audit import Audit
 from vector_store.audit_events import AuditEvent, tell
 
 log = get_logger("audit_writer")
-DROPPED = counter("audit_dropped_total", "Searches and reads that are missing from the audit log", ["reason"])
+DROPPED = counter(
+    "audit_dropped_total",
+    "Searches and reads that are missing from the audit log",
+    ["reason"],
+    at_zero=("queue_full", "refused", "stopped"),
+)
 
 # What waits while the database is away: some minutes of a busy service, a few megabytes.
 MOST_WAITING = 10_000

@@ -22,6 +22,7 @@ def of_answer(ask: Ask, spent: Spending, root: Span) -> None:
     if not spent.currency:
         return
     root.set("fairlead.cost", spent.cost)
+    root.set("gen_ai.usage.cost", spent.cost)  # where Langfuse looks
     root.set("fairlead.cost.currency", spent.currency)
     ANSWER_COST.labels(spent.currency).observe(spent.cost, exemplars.current())
     _count(ask.caller.tenant, ask.config.value, spent)

@@ -22,7 +22,9 @@ from vector_store.errors import QuotaError
 from vector_store.models import Quota, Scope
 
 log = get_logger("quotas")
-REFUSED = counter("quota_refused_total", "Requests refused because a tenant's quota was used up", ["limit"])
+REFUSED = counter(
+    "quota_refused_total", "Requests refused because a tenant's quota was used up", ["limit"], at_zero=["requests"]
+)
 UNCHECKED = counter("quota_unchecked_total", "Requests let through because the database could not count them")
 
 # A process takes requests of the minute in slices, so that most are admitted without asking the database.

@@ -18,7 +18,8 @@ from common.telemetry import Telemetry
 from orchestrator import key_changes
 from orchestrator.audit_writer import AuditWriter
 from orchestrator.failures import STORE_DOWN
-from orchestrator.feedback.forwarder import Forwarder
+from orchestrator.feedback.forwarder import Assessments, EachOf, Forwarder
+from orchestrator.feedback.langfuse import LangfuseScores
 from orchestrator.feedback.mlflow import MlflowAssessments
 from orchestrator.feedback.store import FeedbackStore
 from orchestrator.pipeline.answer import Pipeline
@@ -129,12 +130,18 @@ ResourcesDep = Annotated[Held, Depends(held)]
 async def _forwarder(
     settings: OrchestratorSettings, database: postgres.Pool, telemetry: Telemetry
 ) -> AsyncGenerator[Forwarder | None]:
-    if settings.mlflow_url is None:
-        yield None
-        return
-    token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
-    async with MlflowAssessments(settings.mlflow_url, token) as mlflow:
-        forwarder = Forwarder(database, mlflow, settings.feedback_max_age_s, telemetry.redacted)
+    async with AsyncExitStack() as stack:
+        stores: list[Assessments] = []
+        if settings.mlflow_url is not None:
+            token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
+            stores.append(await stack.enter_async_context(MlflowAssessments(settings.mlflow_url, token)))
+        if settings.langfuse_url is not None and settings.langfuse_keys is not None:
+            langfuse = LangfuseScores(settings.langfuse_url, settings.langfuse_keys.get_secret_value())
+            stores.append(await stack.enter_async_context(langfuse))
+        if not stores:
+            yield None
+            return
+        forwarder = Forwarder(database, EachOf(stores), settings.feedback_max_age_s, telemetry.redacted)
         async with forwarder.running():
             yield forwarder
 

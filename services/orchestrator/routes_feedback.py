@@ -16,7 +16,7 @@ from orchestrator.wire import Body, Text
 
 router = APIRouter()
 
-FEEDBACK = counter("feedback_total", "Feedback by what was said", ["value"])
+FEEDBACK = counter("feedback_total", "Feedback by what was said", ["value"], at_zero=("up", "down", "rating"))
 LARGEST_RATING = 1_000_000
 
 

@@ -1,6 +1,8 @@
 """Start-up settings of the orchestrator."""
 
-from pydantic import Field, SecretStr
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
 
 from common.settings import ServiceSettings
 
@@ -14,6 +16,10 @@ class OrchestratorSettings(ServiceSettings):
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     mlflow_url: str | None = Field(default=None, description="MLflow, where feedback is forwarded to; none: nowhere.")
     mlflow_token: SecretStr | None = Field(default=None, description="Bearer token for it, where it asks for one.")
+    langfuse_url: str | None = Field(
+        default=None, description="Langfuse, where feedback is forwarded to as scores; none: nowhere."
+    )
+    langfuse_keys: SecretStr | None = Field(default=None, description="Its project's keys: `public key:secret key`.")
     trace_url: str | None = Field(
         default=None,
         description="Address of a trace for people, with {trace_id} in it; none: no links to traces.",
@@ -26,3 +32,10 @@ class OrchestratorSettings(ServiceSettings):
     feedback_max_age_s: float = Field(
         default=86_400.0, gt=0, description="Feedback that could not be forwarded for so long is kept here alone."
     )
+
+    @model_validator(mode="after")
+    def _langfuse_has_keys(self) -> Self:
+        keys = self.langfuse_keys.get_secret_value() if self.langfuse_keys else ""
+        if self.langfuse_url and ":" not in keys:
+            raise ValueError("FAIRLEAD_LANGFUSE_URL needs FAIRLEAD_LANGFUSE_KEYS, as `public key:secret key`")
+        return self

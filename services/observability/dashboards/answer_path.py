@@ -64,7 +64,7 @@ ANSWER_PATH = Dashboard(
                 Panel(
                     "Time of each step, mean",
                     "s",
-                    "The means add up to the mean of the whole answer.",
+                    "Of the answers that had the step: rewrite, rerank and expand take part only where they are on.",
                     (Query(mean("fairlead_step_seconds", by=("step",)), "{{step}}"),),
                 ),
                 Panel(

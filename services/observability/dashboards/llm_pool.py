@@ -118,7 +118,7 @@ LLM_POOL = Dashboard(
                 Panel(
                     "Time waited for an endpoint, p95",
                     "s",
-                    "Of the requests that had to wait; 0 when none had to.",
+                    "Of the requests that had to wait; 0, or a gap, when none had to.",
                     (
                         Query(
                             or_zero(quantile(0.95, "fairlead_pool_queue_wait_seconds", by=("model", "lane"))),

@@ -5,6 +5,7 @@ from observability.dashboards.promql import NAMESPACE, or_zero, quantile, rate, 
 from observability.objectives import ANSWERS, FIRST_TEXT, FIRST_TEXT_S, Objective
 
 WINDOWS = ("5m", "1h", "6h", "3d")
+FIRING = 'alertstate="firing"'
 FAST_BURN = 14.4
 """At this pace a thirtieth of a month's budget is gone in an hour (The Site Reliability Workbook, ch. 5)."""
 
@@ -60,7 +61,7 @@ OVERVIEW = Dashboard(
                     "Alerts that fire",
                     "short",
                     "Each has a runbook. 0 is quiet; it is also 0 where no rules are loaded, so see Telemetry health.",
-                    (Query(or_zero('count(ALERTS{alertstate="firing"})'), "firing"),),
+                    (Query(or_zero(f"count({series('ALERTS', FIRING)})"), "firing"),),
                     kind="number",
                     at_most=1,
                 ),

@@ -36,5 +36,5 @@ def share(part: str, whole: str) -> str:
 
 
 def or_zero(inner: str) -> str:
-    """For what is only there once it happened: none is a zero."""
-    return f"({inner}) or vector(0)"
+    """For what is only there once it happened: none is a zero. `on()`: the zero stands alone or not at all."""
+    return f"({inner} or on() vector(0))"

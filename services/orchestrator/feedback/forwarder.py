@@ -1,7 +1,7 @@
 """The outbox: carries feedback to the trace store in the background, as often as it takes, while it is fresh."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,7 +15,10 @@ from orchestrator.pipeline.callbacks import Callback, Feedback
 
 log = get_logger("feedback")
 FORWARDED = counter(
-    "feedback_forwarded_total", "Feedback by what became of it on its way to the trace store", ["result"]
+    "feedback_forwarded_total",
+    "Feedback by what became of it on its way to the trace store",
+    ["result"],
+    at_zero=("forwarded", "retried", "refused", "given_up", "store_down"),
 )
 WAITING = gauge("feedback_outbox_jobs", "Feedback that waits to be taken to the trace store, of all replicas")
 OLDEST = gauge("feedback_outbox_oldest_seconds", "For how long the oldest of it has been waiting")
@@ -77,6 +80,24 @@ class Assessments(Protocol):
     async def put(self, assessment: Assessment) -> None:
         """Create it, or bring it up to date; doing so twice is doing so once. Raises NotYet or Never."""
         ...
+
+
+class EachOf:
+    """Several trace stores: delivered when all have it. Putting it twice changes nothing, so all are asked again."""
+
+    def __init__(self, destinations: Sequence[Assessments]) -> None:
+        self._destinations = destinations
+
+    async def put(self, assessment: Assessment) -> None:
+        """See Assessments; one that refuses for good does not keep it from the others."""
+        refused: Never | None = None
+        for destination in self._destinations:
+            try:
+                await destination.put(assessment)
+            except Never as error:
+                refused = error
+        if refused is not None:
+            raise refused
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ ANSWERS = counter(
     "Questions by what became of them: answered, not_answered (the documents do not say), degraded, failed, refused "
     "(too many at once), rejected (it cannot be asked), cancelled (the client left)",
     ["outcome"],
+    at_zero=("answered", "not_answered", "degraded", "failed", "refused", "rejected", "cancelled"),
 )
 GROUNDING = histogram(
     "answer_grounding_ratio",
@@ -28,9 +29,6 @@ GROUNDING = histogram(
     buckets=tuple(tenth / 10 for tenth in range(11)),
 )
 CITATIONS = histogram("answer_citations", "Citations of an answer", buckets=(0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 50))
-for _outcome in ("answered", "not_answered", "degraded", "failed", "refused", "rejected", "cancelled"):
-    # There from the start: the first failure is an increase, and none is a zero.
-    ANSWERS.labels(_outcome)
 
 
 class Pipeline:

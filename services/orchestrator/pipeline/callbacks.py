@@ -10,7 +10,12 @@ from orchestrator.pipeline.ask import Answer, Ask, Usage
 from orchestrator.pipeline.passages import Passage
 
 log = get_logger("callbacks")
-FAILURES = counter("callback_failures_total", "Callbacks that failed; the answer went out all the same", ["hook"])
+FAILURES = counter(
+    "callback_failures_total",
+    "Callbacks that failed; the answer went out all the same",
+    ["hook"],
+    at_zero=("on_request", "on_retrieval", "on_generation", "on_response", "on_feedback"),
+)
 
 # A callback that waits longer is given up: it may do its work elsewhere, not in the way of an answer.
 LONGEST_S = 0.5

@@ -36,6 +36,7 @@ async def stream(run: Run, span: Span) -> None:
     describe(span, body, "answer", run.tunables.prompt_version)
     began = time.perf_counter()
     said: list[str] = []
+    silent = True
     chunks = run.parts.pool.chat_stream(
         body,
         deadline=run.ask.deadline,
@@ -45,7 +46,9 @@ async def stream(run: Run, span: Span) -> None:
     try:
         async for chunk in _closing(chunks):
             piece = _text(chunk)
-            if piece and not said:
+            if piece and silent:
+                # Models begin with a chunk that names their role and says nothing.
+                silent = False
                 first_s = time.perf_counter() - began
                 FIRST_TOKEN_SECONDS.observe(first_s, exemplars.current())
                 span.set("gen_ai.response.time_to_first_chunk", first_s)

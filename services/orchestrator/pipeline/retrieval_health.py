@@ -12,7 +12,12 @@ TWENTIETHS = tuple(place / 20 for place in range(1, 21))
 DAY_S = 86_400.0
 AGES_S = tuple(days * DAY_S for days in (1 / 24, 0.25, 1, 3, 7, 14, 30, 60, 90, 180, 365, 730, 1825))
 
-RETRIEVALS = counter("retrievals_total", "Searches of the index, by whether any passage was found", ["via", "result"])
+RETRIEVALS = counter(
+    "retrievals_total",
+    "Searches of the index, by whether any passage was found",
+    ["via", "result"],
+    at_zero=[(via, result) for via in ("chat", "search") for result in ("found", "empty")],
+)
 TOP_SCORE = histogram(
     "retrieval_top_score_ratio", "Calibrated score (0 to 1) of the best passage found", ["via"], TWENTIETHS
 )

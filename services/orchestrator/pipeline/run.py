@@ -27,7 +27,12 @@ STEP_SECONDS = histogram("step_seconds", "Time in each step of the answer pipeli
 FIRST_TEXT_SECONDS = histogram(
     "answer_first_text_seconds", "From the question to the first text of its answer, as whoever asked sees it"
 )
-DEGRADED = counter("degraded_total", "Answers in which a step could not do its part", ["step", "reason"])
+DEGRADED = counter(
+    "degraded_total",
+    "Answers and searches in which a step could not do its part",
+    ["step", "reason"],
+    at_zero=[(name, "PoolUnavailable") for name in ("rewrite", "embed", "rerank", "generate")],
+)
 
 # What a call to the pool may fail with; every step that makes one has its own way to go on without.
 POOL_FAILURES = (PoolUnavailable, PoolRejected)

@@ -92,3 +92,17 @@ async def test_the_trace_of_an_answer_stands_beside_its_times(platform: Platform
         "fairlead_answer_first_text_seconds_bucket",
         "fairlead_retrieval_top_score_ratio_bucket",
     }
+
+
+async def test_the_first_token_is_timed_though_models_begin_with_a_chunk_that_says_nothing(platform: Platform) -> None:
+    await platform.store_of(HARBOUR)
+
+    async def timed() -> float:
+        text = (await platform.http.get("/metrics")).text
+        lines = text.splitlines()
+        return float(next(line for line in lines if line.startswith("fairlead_first_token_seconds_count")).split()[1])
+
+    before = await timed()
+    platform.pool.pieces = ["", "The lighthouse was built in 1874 [1]."]
+    assert (await platform.ask(QUESTION)).status_code == 200
+    assert await timed() == before + 1

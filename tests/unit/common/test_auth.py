@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
@@ -101,3 +102,22 @@ def test_the_command_line_creates_lists_and_revokes(tmp_path: Path) -> None:
     again = run(keys.app, ["revoke", *file, caller.key_id])
     assert again.exit_code == 1
     assert "No key has the id" in again.output
+
+
+def test_it_is_shown_when_the_first_key_expires(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def shown() -> float | None:
+        return REGISTRY.get_sample_value("fairlead_auth_next_key_expiry_timestamp_seconds", {"service": "test"})
+
+    monkeypatch.setattr("common.authenticator.RECHECK_S", 0)
+    file = tmp_path / "keys.json"
+    lasting, _ = key_file.create(file)
+    of_file = authenticator(file)
+    assert shown() is None
+    late, soon = datetime(2040, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
+    key_file.create(file, expires_at=late)
+    _, first = key_file.create(file, expires_at=soon)
+    of_file.authenticate(bearer(lasting))
+    assert shown() == soon.timestamp()
+    key_file.revoke(file, first.id)
+    of_file.authenticate(bearer(lasting))
+    assert shown() == late.timestamp()

@@ -211,3 +211,20 @@ def test_a_crowd_overspends_by_one_request_at_most(budget: int, cost: int, maxim
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(play(Path(folder)))
+
+
+async def test_another_budget_is_in_force_before_its_caller_asks_again() -> None:
+    clock = Clock()
+    one = callers({"spend": {"amount": 100, "per": "day"}}, clock)
+    (await admit(one, ask(max_tokens=100))).settle(Usage(0, 90))
+    (account,) = one.accounts
+
+    def budget(amount: int | None) -> None:
+        limits = {} if amount is None else {"spend": {"amount": amount, "per": "day"}}
+        one.use(plan(config(1, callers={"default": limits}, prices=PRICE), clock))
+
+    budget(300)
+    assert account.spend is not None
+    assert account.spend.used / account.spend.limit == pytest.approx(0.3)
+    budget(None)
+    assert account.spend is None

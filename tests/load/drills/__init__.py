@@ -1,0 +1,1 @@
+"""Provokes alerts against a running platform and its Prometheus: `make drill-NAME`."""
