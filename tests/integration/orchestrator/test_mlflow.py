@@ -107,8 +107,10 @@ async def test_a_question_is_one_finished_trace_that_reads_well(traced: Platform
     assert (assessment["rationale"], assessment["source"]["source_id"]) == ("Wrong lighthouse", "ada")
 
     steps = await spans(mlflow, trace_id)
-    kinds = {name: span["attributes"]["mlflow.spanType"].strip('"') for name, span in steps.items()}
-    assert kinds == {
+    kinds = {name: span["attributes"].get("mlflow.spanType", "").strip('"') for name, span in steps.items()}
+    calls = {name for name in kinds if name.startswith(("POST ", "SELECT "))}
+    assert {"POST /v1/embeddings", "SELECT keyword_candidates", "POST /v1/chat/completions"} <= calls
+    assert {name: kind for name, kind in kinds.items() if name not in calls} == {
         "answer": "CHAIN",
         "guard_input": "GUARDRAIL",
         "route": "CHAIN",
