@@ -85,7 +85,8 @@ class Purse:
         if grant.period != self.period:
             self.turn(grant.period)
         self.idle += grant.units
-        self.elsewhere = grant.left + grant.others
+        # Overspent, less than nothing is left.
+        self.elsewhere = max(0, grant.left + grant.others)
         self.tight = grant.left < self.slice
         self.low = 0 if self.tight else max(1, self.slice // LOW)
 

@@ -228,3 +228,12 @@ async def test_another_budget_is_in_force_before_its_caller_asks_again() -> None
     assert account.spend.used / account.spend.limit == pytest.approx(0.3)
     budget(None)
     assert account.spend is None
+
+
+async def test_a_budget_that_is_overspent_is_shown_as_used_up() -> None:
+    one = callers({"spend": {"amount": 100, "per": "day"}}, Clock())
+    (await admit(one, ask(max_tokens=100))).settle(Usage(0, 130))
+    assert (await refused(one, ask(max_tokens=10))).code == "insufficient_quota"
+    (account,) = one.accounts
+    assert account.spend is not None
+    assert account.spend.used == account.spend.limit
