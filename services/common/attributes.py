@@ -1,6 +1,6 @@
 """Every attribute of our spans, events and resources: the one list, which a test checks against what is really sent.
 
-`{n}` stands for a number, `{name}` for a name of this list. Where a standard has a name for something, it is ours.
+`{name}` stands for another name of this list. Where a standard has a name for something, it is ours.
 """
 
 from dataclasses import dataclass
@@ -121,9 +121,7 @@ RETRIEVAL = Group(
         Attribute("fairlead.vector_store_ids", "texts", "Fairlead", "The stores that were searched."),
         Attribute("fairlead.index_snapshot", "text", "Fairlead", "State of the index."),
         Attribute("fairlead.retrieval.legs", "texts", "Fairlead", "keyword, vector."),
-        Attribute("retrieval.documents.{n}.document.id", "text", "OpenInference", "A chunk that was found, by rank."),
-        Attribute("retrieval.documents.{n}.document.score", "float", "OpenInference", "Calibrated, from 0 to 1."),
-        Attribute("retrieval.documents.{n}.document.metadata", "JSON", "OpenInference", "Its rank, file and page."),
+        Attribute("gen_ai.retrieval.documents", "JSON", "GenAI", "Each chunk: id, score, rank, file_id, page."),
         Attribute("fairlead.citations", "int", "Fairlead", "Quotes that the answer came with."),
         Attribute("fairlead.marks_removed", "int", "Fairlead", "Marks of passages that there are not."),
         Attribute("fairlead.grounding", "float", "Fairlead", "Share of the answer that its passages support."),

@@ -77,7 +77,7 @@ def _step(span: Mapping[str, Any]) -> Step:
 
 
 def _documents(attributes: Mapping[str, Any]) -> list[Document]:
-    if not any(name.startswith("retrieval.documents.") for name in attributes):
+    if "gen_ai.retrieval.documents" not in attributes:
         return []
     listed = _read(attributes.get("output.value"))
     found: list[Document] = []

@@ -46,6 +46,8 @@ async def test_a_request_is_one_trace_linked_to_its_caller(receiver: TraceReceiv
     retrieved = attributes(named["retrieve"])
     assert retrieved["openinference.span.kind"] == "RETRIEVER"
     listed = json.loads(str(retrieved["output.value"]))
+    (place,) = json.loads(str(retrieved["gen_ai.retrieval.documents"]))
+    assert place == {"id": "c1", "score": 0.5, "rank": 1, "file_id": "file-1", "page": 3}
     metadata = {"score": 0.5, "rank": 1, "file_id": "file-1", "page": 3, "title": "Harbour"}
     assert listed == [{"page_content": "text", "metadata": metadata, "id": "c1"}]
     assert named["generate"].status.code == Status.STATUS_CODE_ERROR
@@ -57,10 +59,12 @@ async def test_content_stays_at_home_in_production(receiver: TraceReceiver) -> N
     tracing = Telemetry(ServiceSettings(service="test", otlp_endpoint=url, environment="prod"))
     with tracing.root_span("chat", {}) as root:
         root.input("my secret question")
+        root.documents([Document("c1", "a secret", 0.5, "file-1", 3, {"title": "secret"})])
         root.output({"answer": "my secret answer"})
     await asyncio.to_thread(tracing.close)
     assert [span.name for span in spans] == ["chat"]
     assert b"secret" not in spans[0].SerializeToString()
+    assert '"page":3' in attributes(spans[0])["gen_ai.retrieval.documents"]
 
 
 async def test_long_content_is_cut_and_marked(receiver: TraceReceiver) -> None:
