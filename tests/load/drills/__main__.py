@@ -48,6 +48,8 @@ async def _held(drills: list[Drill], record: bool) -> int:
 
 
 async def _hold(stage: Stage, drill: Drill) -> str:
+    # What another drill provoked beside its own alert would say nothing of this one.
+    await _until(stage, drill, "quiet", END_S)
     began = time.monotonic()
     async with drill.provoked(stage):
         provoked = time.monotonic()
