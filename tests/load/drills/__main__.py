@@ -89,8 +89,8 @@ def _note(drill: Drill, seen: str) -> None:
     runbook = ROOT / "docs" / "runbooks" / f"{drill.alert}.md"
     eased = "".join(f", with `{after}` in the place of `{before}`" for before, after in drill.eased.items())
     line = f"Provoked on {datetime.now(UTC):%Y-%m-%d}, windows {FASTER} times shorter{eased}: {seen}."
-    text = re.sub(r"^Provoked on .*\n", "", runbook.read_text(encoding="utf-8"), flags=re.MULTILINE).rstrip("\n")
-    runbook.write_text(f"{text}\n\n{line}\n", encoding="utf-8")
+    before = re.sub(r"^(Provoked on|Not held) .*\n", "", runbook.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    runbook.write_text(f"{before.rstrip()}\n\n{line}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
