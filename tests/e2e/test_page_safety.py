@@ -18,7 +18,7 @@ LINKS = (
 
 
 @pytest.fixture
-def elsewhere(page: Page, fake: FakeOrchestrator) -> list[str]:
+async def elsewhere(page: Page, fake: FakeOrchestrator) -> list[str]:
     """Requests that the page sends to anyone but its own server."""
     strangers: list[str] = []
 

@@ -15,6 +15,7 @@ from integration.llm_proxy.pool_process import CHAT, Pool, running
 POSTS = ("/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings", "/v1/rerank", "/explain")
 USED = {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500}
 PRICES = {"currency": "EUR", "models": {"m": {"input": 1, "cached_input": 0.5, "output": 2, "request": 0.001}}}
+PATIENCE_S = 30.0
 
 
 @pytest.fixture
@@ -47,6 +48,10 @@ async def test_ten_thousand_made_up_names_make_no_series(
         strangers = Strangers(f"http://127.0.0.1:{pool.port}", POSTS, authorization=keys)
         await strangers.series()  # a scrape makes series too
         await strangers.come(500)
+        async with asyncio.timeout(PATIENCE_S):
+            # What all strangers have used of their budget is one series, which comes a moment later.
+            while not any("budget_used" in series for series in await strangers.series()):
+                await asyncio.sleep(0.1)
         before = await strangers.series()
         statuses = await strangers.come(10_000)
         after = await strangers.series()
@@ -105,7 +110,9 @@ async def test_the_pool_counts_its_routes_as_every_service_does(
         assert [await pool.metric(line(status)) for status in (200, 404, 502)] == [1, 1, 1]
         seconds = f'fairlead_http_request_seconds_count{{route="{CHAT}",service="llm-proxy"}}'
         assert await pool.metric(seconds) == 3
-        assert await pool.metric('fairlead_event_loop_lag_seconds_count{service="llm-proxy"}') > 0
+        async with asyncio.timeout(PATIENCE_S):
+            while not await pool.metric('fairlead_event_loop_lag_seconds_count{service="llm-proxy"}'):
+                await asyncio.sleep(0.1)
 
 
 async def used(pool: Pool, labels: str, share: float) -> None:
