@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -36,8 +34,7 @@ app.command("replay")(replay_command)
 @app.callback()
 def evaluation() -> None:
     """Evaluate retrieval apart from answers."""
-    # Ended by a signal, the services that an evaluation started must end with it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    platform.end_in_order()
 
 
 @app.command("retrieval")

@@ -36,7 +36,7 @@ class Database:
 @contextmanager
 def temporary_database(folder: Path) -> Generator[Database]:
     """A server with one migrated database under `folder`, gone with the context."""
-    _end_in_order()
+    end_in_order()
     folder.mkdir(parents=True, exist_ok=True)
     data = DataFolder(folder / "postgres", free_port(), new_password(), {"fsync": "off", "shared_buffers": "512MB"})
     data.initialise(durable=False)
@@ -87,7 +87,7 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def _end_in_order() -> None:
+def end_in_order() -> None:
     """An evaluation that is told to end leaves no service behind: SIGTERM unwinds the contexts as Ctrl-C does."""
 
     def leave(number: int, _: object) -> None:

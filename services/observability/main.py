@@ -25,9 +25,8 @@ def build(settings: BufferSettings) -> FastAPI:
             async with Promoter(app.state.buffer, settings.promoted_endpoint).running():
                 yield
 
-    # It must not be traced: what it does with a trace would be a trace for it to hold, for ever.
-    untraced = settings.model_copy(update={"otlp_endpoint": None})
-    return create_app(untraced, routers=[receiver.router], resources=resources)
+    # Not traced: what it does with a trace would be a trace for it to hold, for ever.
+    return create_app(settings, routers=[receiver.router], resources=resources, trace_requests=False)
 
 
 def run() -> None:
