@@ -96,7 +96,8 @@ def charts() -> list[str]:
 
 def scenarios() -> list[Scenario]:
     """Every tested installation."""
-    return [Scenario(chart, path) for chart in charts() for path in sorted((CHARTS / chart / "ci").glob("*-values.yaml"))]
+    files = {chart: sorted((CHARTS / chart / "ci").glob("*-values.yaml")) for chart in charts()}
+    return [Scenario(chart, path) for chart, paths in files.items() for path in paths]
 
 
 @cache
@@ -124,7 +125,7 @@ def render(
     release: str | None = None,
     namespace: str = "fairlead-test",
 ) -> Rendered:
-    """The chart with these values; raises Refused with Helm's words. The release is called as the chart is by default."""
+    """The chart with these values, its release called as it is by default; raises Refused with Helm's words."""
     release = release or chart
     arguments = ["template", release, str(built() / chart), "--namespace", namespace]
     for file in files:

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from charts.rendering import SERVING, Object, Scenario, named, needs_helm, picks, rendered, scenarios
 
 pytestmark = [needs_helm, pytest.mark.parametrize("scenario", scenarios(), ids=str)]
 IMAGE = re.compile(r"^[a-z0-9.:/_-]+(:(?!latest$)[A-Za-z0-9._-]+|@sha256:[0-9a-f]{64})$")
 # Credentials in a URL, a private key, keys as we and the usual providers write them.
-SECRET = re.compile(r"://[^/\s:@]*:[^/\s:@]+@|-----BEGIN [A-Z ]*PRIVATE KEY|\bfl-[A-Za-z0-9_-]{20,}|\bsk-[A-Za-z0-9]{16,}")
+SECRET = re.compile(
+    r"://[^/\s:@]*:[^/\s:@]+@|-----BEGIN [A-Z ]*PRIVATE KEY|\bfl-[A-Za-z0-9_-]{20,}|\bsk-[A-Za-z0-9]{16,}"
+)
 SECRET_NAME = re.compile(r"(PASSWORD|TOKEN|SECRET|_KEY|DATABASE(_OWNER)?_URL)$")
 LABELS = ("name", "instance", "part-of", "managed-by")
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")

@@ -1,6 +1,7 @@
 """Every tested installation renders, under any name, to objects that the API server would take."""
 
 import pytest
+
 from charts.rendering import (
     CHARTS,
     CLUSTER_WIDE,
@@ -64,7 +65,9 @@ def test_a_name_belongs_to_the_release_or_is_in_the_values(scenario: Scenario) -
 def test_names_fit_a_long_release(scenario: Scenario) -> None:
     release = "a-release-whose-name-takes-all-that-helm-allows-of-it"
     found = render(scenario.chart, [scenario.values], release=release)
-    assert [each["metadata"]["name"] for each in found.of("Service") if len(each["metadata"]["name"]) > LONGEST_NAME] == []
+    assert [
+        each["metadata"]["name"] for each in found.of("Service") if len(each["metadata"]["name"]) > LONGEST_NAME
+    ] == []
     for each, template in found.pods():
         assert len(each["metadata"]["name"]) <= LONGEST_NAME, named(each)
         assert all(len(value) <= LONGEST_NAME for value in template["metadata"]["labels"].values())
