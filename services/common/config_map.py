@@ -95,25 +95,26 @@ class ConfigMapApi:
     def look(self, name: str) -> tuple[str, ConfigMap | None]:
         """The version to watch from, and the ConfigMap of that name, None when there is none; raises ApiFailure."""
         with self._asked("GET", _only(name), REQUEST_S) as answer:
-            found = _json(answer.read(LARGEST_ANSWER))
+            found = _json(_whole(answer))
         items: list[Any] = found.get("items") or []
         return version_of(found), ConfigMap.of(items[0]) if items else None
 
     def get(self, name: str) -> ConfigMap:
         """The ConfigMap; raises ApiFailure (`not_found` where there is none)."""
         with self._asked("GET", f"/{name}", REQUEST_S) as answer:
-            return ConfigMap.of(_json(answer.read(LARGEST_ANSWER)))
+            return ConfigMap.of(_json(_whole(answer)))
 
     def patch(self, name: str, data: Mapping[str, str], version: str) -> None:
         """Set these keys of the ConfigMap if it still has that version; raises ApiFailure (`conflict` if not)."""
         body = json.dumps({"metadata": {"resourceVersion": version}, "data": dict(data)}).encode()
         with self._asked("PATCH", f"/{name}", REQUEST_S, body) as answer:
-            answer.read(LARGEST_ANSWER)
+            _whole(answer)
 
     def events(self, name: str, version: str, seconds: int) -> Iterator[tuple[str, Any]]:
         """What happens to the ConfigMap after `version`, each kind with its object, for so many seconds.
 
-        Raises ApiFailure; `gone` when the server no longer knows what happened since then.
+        A connection that breaks off ends them early. Raises ApiFailure; `gone` when the server no longer knows what
+        happened since then.
         """
         path = _only(name, watch="1", resourceVersion=version, allowWatchBookmarks="true", timeoutSeconds=str(seconds))
         # The server ends the stream after `seconds`; one that does not is not alive.
@@ -206,6 +207,13 @@ def _cut(connection: http.client.HTTPConnection) -> None:
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
         except OSError:
             return
+
+
+def _whole(answer: http.client.HTTPResponse) -> bytes:
+    body = answer.read(LARGEST_ANSWER)
+    if answer.length:
+        raise ApiFailure("connection", "the answer broke off")
+    return body
 
 
 def _said(answer: http.client.HTTPResponse) -> str:

@@ -63,6 +63,11 @@ class Cluster:
             self._forgotten = self._version
             self._events.clear()
 
+    def forget_but_the_last(self) -> None:
+        """The same, but who knows the latest version may go on."""
+        with self._changed:
+            self._forgotten = self._version
+
     def bookmark(self) -> None:
         """Tell all watchers how far they are."""
         with self._changed:
@@ -150,6 +155,13 @@ class Cluster:
         finally:
             with self._changed:
                 self._streams -= 1
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that left is none."""
 
 
 @dataclass
@@ -248,8 +260,7 @@ def cluster(folder: Path, port: int = 0, tls: ssl.SSLContext | None = None) -> I
     """A cluster whose service account lies in `folder`."""
     made = Cluster(folder / "account")
     state = _Server(made)
-    server = ThreadingHTTPServer(("127.0.0.1", port), _handler(state))
-    server.daemon_threads = True
+    server = _Quiet(("127.0.0.1", port), _handler(state))
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     made.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
