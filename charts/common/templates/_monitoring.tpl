@@ -1,11 +1,14 @@
 {{/* What operators read, each behind its switch. */}}
 
-{{/* common.serviceMonitor (list context "port"): Prometheus Operator scrapes /metrics of every pod. */}}
+{{/*
+common.serviceMonitor (list context "port"): Prometheus Operator scrapes /metrics of every pod. Where a canary has a Service
+of its own, two Services may stand for one pod: then the pods are asked for themselves, or they would count twice.
+*/}}
 {{- define "common.serviceMonitor" -}}
-{{- $ := index . 0 -}}{{- $monitor := $.Values.serviceMonitor -}}
+{{- $ := index . 0 -}}{{- $monitor := $.Values.serviceMonitor -}}{{- $pods := not (empty ($.Values.rollout).httpRoute) -}}
 {{- if $monitor.enabled }}
 apiVersion: monitoring.coreos.com/v1
-kind: ServiceMonitor
+kind: {{ $pods | ternary "PodMonitor" "ServiceMonitor" }}
 metadata:
   name: {{ include "common.fullname" $ }}
   namespace: {{ $.Release.Namespace }}
@@ -15,7 +18,7 @@ spec:
   selector:
     matchLabels:
       {{- include "common.selectorLabels" $ | nindent 6 }}
-  endpoints:
+  {{ $pods | ternary "podMetricsEndpoints" "endpoints" }}:
     - port: {{ index . 1 }}
       path: /metrics
       interval: {{ $monitor.interval }}

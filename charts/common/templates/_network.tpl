@@ -47,7 +47,7 @@ spec:
   {{- $ingress = append $ingress (dict "from" $from "ports" (list (dict "port" $metrics "protocol" "TCP"))) }}
   {{- end }}
   ingress:
-    {{- concat $ingress $rules.ingress | toYaml | nindent 4 }}
+    {{- concat $ingress $rules.ingress | default list | toYaml | nindent 4 }}
   {{- $tcp := dict "protocol" "TCP" }}
   {{- $egress := list (dict
         "to" (list (merge (dict "podSelector" (dict "matchLabels" $rules.dns.podLabels)) (include "common.inNamespace" $rules.dns.namespace | fromYaml)))
@@ -71,7 +71,7 @@ spec:
   {{- end }}
   {{- end }}
   egress:
-    {{- concat $egress $rules.egress | toYaml | nindent 4 }}
+    {{- concat $egress $rules.egress | default list | toYaml | nindent 4 }}
 {{- end }}
 {{- end }}
 

@@ -127,7 +127,11 @@ lifecycle:
       seconds: {{ $values.drain.noticeSeconds | int }}
 {{- end }}
 resources:
-  {{- $spec.resources | default (include "common.resources" $ | fromYaml) | toYaml | nindent 2 }}
+  {{- if $spec.resources }}
+  {{- toYaml $spec.resources | nindent 2 }}
+  {{- else }}
+  {{- include "common.resources" $ | nindent 2 }}
+  {{- end }}
 securityContext:
   {{- include "common.containerSecurity" $ | nindent 2 }}
 {{- $mounts := list }}

@@ -4,8 +4,8 @@ that an edit is effective in every pod within two seconds and without a restart.
 */}}
 
 {{/*
-common.tunables (list context data): the ConfigMap of {FILE: text}, an empty one for the last good configuration, and the right
-to read these two and to write the second.
+common.tunables (list context data [rules]): the ConfigMap of {FILE: text}, an empty one for the last good configuration, and
+the right to read these two and to write the second; `rules` are further ones of the Role.
 */}}
 {{- define "common.tunables" -}}
 {{- $ := index . 0 -}}{{- $name := include "common.fullname" $ -}}
@@ -45,7 +45,7 @@ rules:
     resources: [configmaps]
     resourceNames: [{{ $name }}-last-good]
     verbs: [patch, update]
-  {{- with $.Values.liveConfig.rules }}
+  {{- with slice . 2 | first }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 ---

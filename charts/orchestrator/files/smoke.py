@@ -1,0 +1,47 @@
+"""Asks the orchestrator one real question and fails unless it is answered. Runs from the chart, with the standard library alone."""
+
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+
+PATIENCE_S = 240
+PAUSE_S = 5
+
+
+def ask() -> str | None:
+    """None when the answer is good, else what is wrong with it."""
+    body = {"messages": [{"role": "user", "content": os.environ["SMOKE_QUESTION"]}]}
+    if os.environ["SMOKE_MODEL"]:
+        body["model"] = os.environ["SMOKE_MODEL"]
+    request = urllib.request.Request(  # noqa: S310 - the chart's own URL
+        os.environ["SMOKE_URL"] + "/v1/chat/completions",
+        json.dumps(body).encode(),
+        {"content-type": "application/json", "authorization": f"Bearer {os.environ['SMOKE_KEY'].strip()}"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
+            answer = json.load(response)
+    except urllib.error.HTTPError as error:
+        return f"status {error.code}: {error.read(500).decode(errors='replace')}"
+    except (OSError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+    text = answer["choices"][0]["message"]["content"]
+    if answer.get("degraded"):
+        return f"the answer is degraded: {answer['degraded']}"
+    if not text:
+        return "the answer is empty"
+    if os.environ["SMOKE_NEEDS_CITATION"] == "yes" and not answer.get("citations"):
+        return f"the answer cites nothing: {text[:300]}"
+    sys.stdout.write(f"{text[:500]}\n{len(answer.get('citations') or [])} citations\n")
+    return None
+
+
+until = time.monotonic() + PATIENCE_S
+while (problem := ask()) and time.monotonic() < until:
+    sys.stderr.write(f"{problem}\n")
+    time.sleep(PAUSE_S)
+if problem:
+    sys.exit(f"gave up after {PATIENCE_S} s: {problem}")
