@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv/bin
 NO_PYTHON := Fairlead needs Python 3.11 or newer and there is no $(PYTHON): install one, or name it with `make PYTHON=/path/to/python3`
 BOOTSTRAP := command -v $(PYTHON) >/dev/null || { echo '$(NO_PYTHON)' >&2; exit 1; }; $(PYTHON) services/standalone/bootstrap.py
-RUN_GROUPS := standalone $(if $(filter off,$(TRACING)),,tracing)
-ALL_GROUPS := dev standalone tracing evaluation
+RUN_GROUPS := services standalone $(if $(filter off,$(TRACING)),,tracing)
+ALL_GROUPS := services dev standalone tracing evaluation
 
 .DEFAULT_GOAL := help
 .PHONY: help run stop bootstrap test check format generate check-generated pool-faults bench-retrieval
