@@ -4,7 +4,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from generators import alerts, attributes, burn_alerts, configuration, dashboards, metrics, recording_rules, redaction
+from generators import (
+    alerts,
+    attributes,
+    burn_alerts,
+    chart_schemas,
+    chart_values,
+    configuration,
+    dashboards,
+    metrics,
+    recording_rules,
+    redaction,
+)
 
 ROOT = Path(__file__).parents[1]
 GENERATED: dict[str, Callable[[], str]] = {
@@ -16,6 +27,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/metrics.md": metrics.text,
     **dashboards.files(),
     **burn_alerts.files(),
+    **chart_schemas.files(),
+    "docs/charts.md": chart_values.text,
     # After the rules that it lists.
     "docs/alerts.md": alerts.text,
 }

@@ -1,4 +1,4 @@
-"""Asks the orchestrator one real question and fails unless it is answered. Runs from the chart, with the standard library alone."""
+"""Asks the orchestrator one real question and fails unless it is answered. Runs on the standard library alone."""
 
 import json
 import os
