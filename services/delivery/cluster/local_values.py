@@ -1,4 +1,4 @@
-"""What differs in a cluster of one's own: values laid over an environment's files, in the commit that Argo CD reads there."""
+"""What differs in a cluster of one's own: values laid over an environment's files in the commit that Argo CD reads."""
 
 from pathlib import Path
 from typing import Any
