@@ -73,10 +73,15 @@ spec:
 {{- end }}
 {{- end }}
 
-{{/* common.peers (list context "chart"): peers of a rule: that chart's pods here and in the namespaces that are named for it. */}}
+{{/*
+common.peers (list context "chart"): peers of a rule: that chart's pods here and in the namespaces that are named for it;
+"chart/part" those of one part alone.
+*/}}
 {{- define "common.peers" -}}
-{{- $ := index . 0 -}}{{- $name := index . 1 -}}
-{{- $pods := dict "podSelector" (dict "matchLabels" (dict "app.kubernetes.io/name" $name "app.kubernetes.io/part-of" "fairlead")) -}}
+{{- $ := index . 0 -}}{{- $part := splitn "/" 2 (index . 1) -}}{{- $name := $part._0 -}}
+{{- $labels := dict "app.kubernetes.io/name" $name "app.kubernetes.io/part-of" "fairlead" -}}
+{{- with $part._1 }}{{ $_ := set $labels "app.kubernetes.io/component" . }}{{ end -}}
+{{- $pods := dict "podSelector" (dict "matchLabels" $labels) -}}
 {{- $peers := list $pods -}}
 {{- range get $.Values.networkPolicy.namespaces $name | default list -}}
 {{- $peers = append $peers (merge (include "common.inNamespace" . | fromYaml) $pods) -}}
