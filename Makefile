@@ -8,7 +8,7 @@ ALL_GROUPS := services dev standalone tracing evaluation
 PUBLISH = $(if $(PUSH),--push) $(if $(PULL_REQUEST),--pull-request)
 
 .DEFAULT_GOAL := help
-.PHONY: images help run stop bootstrap test check format generate check-generated pool-faults bench-retrieval release promote rollback
+.PHONY: up down images help run stop bootstrap test check format generate check-generated pool-faults bench-retrieval release promote rollback
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,12 @@ bench-retrieval: bootstrap ## Quality of search on collections in BEIR layout: D
 
 images: bootstrap ## Build every image: REGISTRY=ghcr.io/you TAG=name ONLY=orchestrator,postgres; ARGS="--bills build/images" or "--scan"
 	@$(VENV)/python -m delivery images $(if $(REGISTRY),--registry "$(REGISTRY)") $(if $(TAG),--tag "$(TAG)") $(if $(ONLY),--only "$(ONLY)") $(ARGS)
+
+up: bootstrap ## A kind cluster with Argo CD and this checkout's platform: ENV=dev OPERATORS=external-secrets WORKERS=0; CLUSTER_KIT=/folder
+	@$(VENV)/python -m delivery up $(if $(ENV),--environment "$(ENV)") $(if $(OPERATORS),--operators "$(OPERATORS)") $(if $(WORKERS),--workers "$(WORKERS)") $(ARGS)
+
+down: bootstrap ## Take that cluster away
+	@$(VENV)/python -m delivery down $(ARGS)
 
 release: bootstrap ## Build, push and name this commit's images in dev: REGISTRY=ghcr.io/you or KIND=cluster; PUSH=yes
 	@$(VENV)/python -m delivery release $(if $(REGISTRY),--registry "$(REGISTRY)") $(if $(KIND),--kind "$(KIND)") $(PUBLISH)
