@@ -1,4 +1,4 @@
-"""A model for the proofs: it answers at once, or for 30 s when it is asked to tell slowly, and takes only the keys it knows.
+"""A model for the proofs: it answers at once, or for 30 s when asked to tell slowly, and takes only the keys it knows.
 
 Run in the cluster by the orchestrator's image, which has aiohttp; the keys are the files of a mounted Secret.
 """
