@@ -1,4 +1,4 @@
-"""Retune: an edit in Git and one by kubectl are in force in every pod; a bad one is refused, and outlived by restarts."""
+"""Retune: an edit in Git or by kubectl is in force in every pod; a bad one is refused, and outlived by restarts."""
 
 import json
 import time
