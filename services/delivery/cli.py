@@ -41,7 +41,8 @@ def release_command(
     """Build the images of this commit, push them, and have the first environment run them."""
     with plain_errors():
         repository = Repository.around(folder)
-        done = release(repository, environments.read(repository.root), registry, kind_cluster=kind)
+        # Registries take lower-case names only; the names of their owners may have others.
+        done = release(repository, environments.read(repository.root), registry.lower(), kind_cluster=kind)
         if not done.commit:
             typer.echo(
                 f"{done.environment} has {done.images.tag} already: nothing that is in an image has changed since"

@@ -7,7 +7,7 @@
 {{- $annotation := get (dict
       "aws" "eks.amazonaws.com/role-arn"
       "azure" "azure.workload.identity/client-id"
-      "gcp" "iam.gke.io/gcp-service-account") (index $facts "fairlead.dev/cloud") -}}
+      "gcp" "iam.gke.io/gcp-service-account") (index $facts "fairlead.dev/cloud" | default "") -}}
 {{- $values := dict -}}
 {{- if $size }}{{ $_ := set $values "global" (dict "profile" $size) }}{{ end -}}
 {{- if and $files (has .chart (list "orchestrator" "ingestion")) }}{{ $_ := set $values "files" (dict "url" $files) }}{{ end -}}

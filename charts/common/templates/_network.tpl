@@ -5,7 +5,7 @@ common.networkPolicy (list context spec): the pods' own rules in both directions
   entry: [http]                              ports that the ingress or gateway may reach
   to: [{peer: llm-proxy, port: 8081}]        charts whose pods are called
   database, apiServer, internet: true        further places that are called; internet is `networkPolicy.internet`
-  selector, name: of a Job: {labels}, suffix
+  selector, name, annotations: of a Job: {labels}, suffix, text
 Peers are found by their labels in this namespace and in those that `networkPolicy.namespaces` names.
 */}}
 {{- define "common.networkPolicy" -}}
@@ -18,10 +18,8 @@ metadata:
   namespace: {{ $.Release.Namespace }}
   labels:
     {{- include "common.labels" $ | nindent 4 }}
-  {{- with $spec.annotations }}
   annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+    {{- $spec.annotations | default (include "common.first" $) | nindent 4 }}
 spec:
   podSelector:
     matchLabels:

@@ -21,7 +21,7 @@ def write(checkout: Path, environment: str, images: ImageSet, operators: list[st
     """
     image_set.write(checkout, environment, images)
     monitored = "kube-prometheus-stack" in operators
-    _lay_over(
+    lay_over(
         checkout,
         environment,
         "common",
@@ -37,18 +37,22 @@ def write(checkout: Path, environment: str, images: ImageSet, operators: list[st
             "prometheusRule": {"enabled": monitored},
         },
     )
-    _lay_over(
-        checkout,
-        environment,
-        "vector-store",
-        {
-            "storage": {"size": "2Gi"},
-            "files": {"size": "1Gi", "accessModes": ["ReadWriteMany"], "class": SHARED_CLASS},
-            "externalSecrets": {"secrets": {"fairlead-database": {"*": "fairlead-database"}}},
-        },
-    )
+    shared = {"size": "1Gi", "accessModes": ["ReadWriteMany"], "class": SHARED_CLASS}
     entry = {"from": [{"ipBlock": {"cidr": network}}], "ports": [{"port": 8080, "protocol": "TCP"}]}
-    _lay_over(checkout, environment, "orchestrator", {"networkPolicy": {"ingress": [entry]}})
+    small = {"storage": {"size": "2Gi"}}
+    for chart, values in {
+        "platform": _copied("fairlead-api-keys", "fairlead-service-keys"),
+        "vector-store": {**small, "files": shared, **_copied("fairlead-database")},
+        "trace-store": {"artifacts": {"size": "1Gi"}, **_copied("fairlead-trace-store")},
+        "trace-collector": {"sampling": small},
+        "orchestrator": {"networkPolicy": {"ingress": [entry]}},
+    }.items():
+        lay_over(checkout, environment, chart, values)
+
+
+def _copied(*names: str) -> Values:
+    """Secrets of the vault that External Secrets copies whole."""
+    return {"externalSecrets": {"secrets": {name: {"*": name} for name in names}}}
 
 
 def shared_volume(environment: str) -> Values:
@@ -68,7 +72,8 @@ def shared_volume(environment: str) -> Values:
     }
 
 
-def _lay_over(checkout: Path, environment: str, name: str, values: Values) -> None:
+def lay_over(checkout: Path, environment: str, name: str, values: Values) -> None:
+    """Merge values over those in the environment's file of a chart (or `common`)."""
     path = checkout / "argocd/envs" / environment / f"{name}.yaml"
     before: Values = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
     merged = yaml.safe_dump(_merged(before or {}, values), sort_keys=False)
