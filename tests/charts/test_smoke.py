@@ -18,10 +18,6 @@ GOOD: dict[str, Any] = {
     "citations": [{"filename": "policy.md"}],
     "degraded": [],
 }
-    "choices": [{"message": {"content": "Fourteen days [1]."}}],
-    "citations": [{"filename": "policy.md"}],
-    "degraded": [],
-}
 
 
 class Server(ThreadingHTTPServer):
