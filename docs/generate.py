@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from generators import (
+    admission,
     alerts,
     attributes,
     burn_alerts,
@@ -28,6 +29,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     **dashboards.files(),
     **burn_alerts.files(),
     **chart_schemas.files(),
+    **admission.files(),
     "docs/charts.md": chart_values.text,
     # After the rules that it lists.
     "docs/alerts.md": alerts.text,

@@ -20,6 +20,8 @@ from common.yaml_text import ConfigError
 
 BASE = "config.yaml"
 M = TypeVar("M", bound=BaseModel)
+# How a text that may be nothing says so.
+NOTHING = ("", "null")
 # Enough alike to be a slip of the pen.
 ALIKE = 0.6
 
@@ -99,7 +101,7 @@ def is_text(tunable: FieldInfo) -> bool:
 
 
 def is_optional(tunable: FieldInfo) -> bool:
-    """Whether it may be nothing; an empty text then says so."""
+    """Whether it may be nothing; an empty text, or `null`, then says so."""
     return type(None) in _kinds(tunable.annotation)
 
 
@@ -128,7 +130,7 @@ def _value(model: type[BaseModel], name: str, text: str) -> Any:
     if len(text) > yaml_text.LARGEST_BYTES:
         raise ConfigError(f"the text is over {yaml_text.LARGEST_BYTES} bytes", name)
     if is_text(keys[name]):
-        return None if not text and is_optional(keys[name]) else text
+        return None if text in NOTHING and is_optional(keys[name]) else text
     try:
         return yaml_text.value(text)
     except ConfigError as error:

@@ -4,6 +4,7 @@ common.pod, and has a name; besides:
   hook: [Sync, "-1", "post-install,post-upgrade"]   Argo CD's hook, the wave (and Helm's weight), Helm's hooks
   network: {…}                                      of common.networkPolicy
   deadlineSeconds: 900                              for all attempts together
+  attempts: 7
 */}}
 {{- define "common.job" -}}
 {{- $ := index . 0 -}}{{- $spec := index . 1 -}}
@@ -19,7 +20,7 @@ metadata:
   annotations:
     {{- include "common.hook" $spec.hook | nindent 4 }}
 spec:
-  backoffLimit: 6
+  backoffLimit: {{ sub ($spec.attempts | default 7 | int) 1 }}
   activeDeadlineSeconds: {{ $spec.deadlineSeconds | default 900 | int }}
   template:
     {{- include "common.pod" (list $ (merge (dict "restartPolicy" "Never") $spec)) | nindent 4 }}
@@ -55,6 +56,12 @@ spec:
 {{- define "common.jobNetwork" -}}
 {{- $ := index . 0 -}}{{- $spec := index . 1 -}}
 {{- $own := dict "name" $spec.name "selector" (include "common.jobLabels" (list $ $spec.name)) -}}
+{{- /* A Job that Helm runs before anything else is there takes its policy along. */ -}}
+{{- with $spec.hook }}
+{{- if contains "pre-" (index . 2) }}
+{{- $_ := set $own "annotations" (include "common.hook" (list (index . 0) (sub (index . 1 | int) 1 | toString) (index . 2))) -}}
+{{- end }}
+{{- end -}}
 {{ include "common.networkPolicy" (list $ (merge $own ($spec.network | default dict))) }}
 {{- end }}
 

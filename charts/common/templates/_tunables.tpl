@@ -16,7 +16,7 @@ metadata:
   namespace: {{ $.Release.Namespace }}
   labels:
     {{- include "common.labels" $ | nindent 4 }}
-  {{- with $.Values.liveConfig.annotations }}
+  {{- with merge dict $.Values.liveConfig.annotations (include "common.admissionMark" $ | fromYaml) }}
   annotations:
     {{- toYaml . | nindent 4 }}
   {{- end }}

@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.request
 
-PATIENCE_S = 240
+PATIENCE_S = float(os.environ["SMOKE_PATIENCE_S"])
 PAUSE_S = 5
 
 
@@ -44,4 +44,4 @@ while (problem := ask()) and time.monotonic() < until:
     sys.stderr.write(f"{problem}\n")
     time.sleep(PAUSE_S)
 if problem:
-    sys.exit(f"gave up after {PATIENCE_S} s: {problem}")
+    sys.exit(f"gave up after {PATIENCE_S:g} s: {problem}")

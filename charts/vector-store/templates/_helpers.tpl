@@ -48,7 +48,7 @@ source:
 
 {{/* vector-store.peers: who speaks to the database: services, and Jobs that are called CHART-JOB. */}}
 {{- define "vector-store.peers" -}}
-{{- range list "orchestrator" "ingestion" "llm-proxy" "trace-store" "trace-collector" "orchestrator-migration"
+{{- range list "orchestrator" "ingestion" "llm-proxy" "trace-store" "trace-collector/buffer" "orchestrator-migration"
       "trace-collector-retain" "vector-store-prepare" "vector-store-backup" "vector-store-restore" }}
 - {peer: {{ . }}, ports: [5432]}
 {{- end }}

@@ -1,4 +1,4 @@
-"""What differs in a cluster of one's own: values laid over an environment's files, in the commit that Argo CD reads there."""
+"""What differs in a cluster of one's own: values laid over an environment's files in the commit that Argo CD reads."""
 
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,9 @@ from delivery.image_set import ImageSet
 
 Values = dict[str, Any]
 SHARED_CLASS = "fairlead-shared"
+# A laptop has few cores, and most pods are idle most of the time: requests only keep the scheduler from saying no.
+IDLE = {"profiles": {"small": {"requests": {"cpu": "20m"}}}}
+SERVICES = ("orchestrator", "llm-proxy", "local-models", "ingestion", "vector-store", "trace-store", "trace-collector")
 
 
 def write(checkout: Path, environment: str, images: ImageSet, operators: list[str], network: str) -> None:
@@ -21,7 +24,7 @@ def write(checkout: Path, environment: str, images: ImageSet, operators: list[st
     """
     image_set.write(checkout, environment, images)
     monitored = "kube-prometheus-stack" in operators
-    _lay_over(
+    lay_over(
         checkout,
         environment,
         "common",
@@ -37,18 +40,24 @@ def write(checkout: Path, environment: str, images: ImageSet, operators: list[st
             "prometheusRule": {"enabled": monitored},
         },
     )
-    _lay_over(
-        checkout,
-        environment,
-        "vector-store",
-        {
-            "storage": {"size": "2Gi"},
-            "files": {"size": "1Gi", "accessModes": ["ReadWriteMany"], "class": SHARED_CLASS},
-            "externalSecrets": {"secrets": {"fairlead-database": {"*": "fairlead-database"}}},
-        },
-    )
+    shared = {"size": "1Gi", "accessModes": ["ReadWriteMany"], "class": SHARED_CLASS}
     entry = {"from": [{"ipBlock": {"cidr": network}}], "ports": [{"port": 8080, "protocol": "TCP"}]}
-    _lay_over(checkout, environment, "orchestrator", {"networkPolicy": {"ingress": [entry]}})
+    small = {"storage": {"size": "2Gi"}}
+    for chart, values in {
+        "platform": _copied("fairlead-api-keys", "fairlead-service-keys"),
+        "vector-store": {**small, "files": shared, **_copied("fairlead-database")},
+        "trace-store": {"artifacts": {"size": "1Gi"}, **_copied("fairlead-trace-store")},
+        "trace-collector": {"sampling": {**small, **IDLE}, "buffer": IDLE},
+        "orchestrator": {"networkPolicy": {"ingress": [entry]}},
+    }.items():
+        lay_over(checkout, environment, chart, values)
+    for chart in SERVICES:
+        lay_over(checkout, environment, chart, IDLE)
+
+
+def _copied(*names: str) -> Values:
+    """Secrets of the vault that External Secrets copies whole."""
+    return {"externalSecrets": {"secrets": {name: {"*": name} for name in names}}}
 
 
 def shared_volume(environment: str) -> Values:
@@ -68,7 +77,8 @@ def shared_volume(environment: str) -> Values:
     }
 
 
-def _lay_over(checkout: Path, environment: str, name: str, values: Values) -> None:
+def lay_over(checkout: Path, environment: str, name: str, values: Values) -> None:
+    """Merge values over those in the environment's file of a chart (or `common`)."""
     path = checkout / "argocd/envs" / environment / f"{name}.yaml"
     before: Values = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
     merged = yaml.safe_dump(_merged(before or {}, values), sort_keys=False)

@@ -73,6 +73,8 @@ def up(repository: Repository, wish: Wish, kit: Kit) -> tuple[Client, Any]:
     step(f"have Argo CD deploy {wish.environment} from commit {commit[:12]}")
     argo.describe_cluster(cluster, _labels(wish, kit))
     argo.apply_root(cluster, repository.root, git_server.URL)
+    if "external-secrets" in wish.operators:
+        vault.open_for_operator(cluster)
     argo.refresh_until_seen(cluster, wish.environment, layout.charts)
     argo.settled(cluster, wish.environment, commit, layout.charts, SETTLE_S)
     cluster.apply(_entry(wish.environment))

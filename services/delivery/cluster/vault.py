@@ -10,7 +10,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from common import key_file
-from delivery.cluster.kubernetes import Cluster
+from delivery.cluster.kubernetes import Cluster, until
+from delivery.commands import DeliveryError
 
 NAMESPACE = "fairlead-vault"
 STORE = "fairlead"
@@ -21,12 +22,24 @@ DATABASE_PORT = 5432
 
 
 def fill(cluster: Cluster, environments: list[str]) -> None:
-    """Put what lacks into the vault, and open it for External Secrets."""
+    """Put what lacks into the vault."""
     cluster.namespace(NAMESPACE)
     for environment in environments:
         if cluster.get("secret", "-n", NAMESPACE, f"{environment}-fairlead-database") is None:
             _make(cluster, environment)
-    cluster.apply(*_store())
+
+
+def open_for_operator(cluster: Cluster, timeout_s: float = 300.0) -> None:
+    """Let External Secrets read the vault, as soon as the operator is there."""
+
+    def missing() -> str:
+        try:
+            cluster.apply(*_store())
+        except DeliveryError as error:
+            return str(error)
+        return ""
+
+    until("opening the vault for External Secrets", missing, timeout_s)
 
 
 def key(cluster: Cluster, environment: str) -> str:
