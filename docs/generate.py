@@ -4,7 +4,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from generators import alerts, attributes, burn_alerts, configuration, dashboards, metrics, recording_rules, redaction
+from generators import (
+    alerts,
+    attributes,
+    burn_alerts,
+    configuration,
+    dashboards,
+    metrics,
+    recording_rules,
+    redaction,
+    terraform,
+)
 
 ROOT = Path(__file__).parents[1]
 GENERATED: dict[str, Callable[[], str]] = {
@@ -14,6 +24,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "charts/trace-collector/config/redaction.yaml": redaction.text,
     "docs/dashboards.md": dashboards.text,
     "docs/metrics.md": metrics.text,
+    "docs/terraform-reference.md": terraform.text,
+    "terraform/modules/inventory/tests/rules.tftest.hcl": terraform.rules_test,
     **dashboards.files(),
     **burn_alerts.files(),
     # After the rules that it lists.
