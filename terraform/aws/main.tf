@@ -109,6 +109,16 @@ module "storage" {
   tags                = each.value.tags
 }
 
+module "passwords" {
+  source              = "../modules/aws/passwords"
+  for_each            = local.rows.databases
+  name                = "${module.vault.prefix}${each.key}"
+  password_version    = var.password_version
+  key_arn             = module.vault.key_arn
+  deletion_protection = var.deletion_protection
+  tags                = each.value.tags
+}
+
 module "database" {
   source                   = "../modules/aws/database"
   for_each                 = local.rows.databases
@@ -116,6 +126,7 @@ module "database" {
   network_id               = module.network[each.value.cluster].id
   subnet_ids               = module.network[each.value.cluster].subnet_ids
   client_security_group_id = module.network[each.value.cluster].node_security_group_id
+  passwords                = module.passwords[each.key].values
   password_version         = var.password_version
   key_arn                  = module.vault.key_arn
   deletion_protection      = var.deletion_protection
