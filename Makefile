@@ -8,7 +8,7 @@ ALL_GROUPS := services dev standalone tracing evaluation
 PUBLISH = $(if $(PUSH),--push) $(if $(PULL_REQUEST),--pull-request)
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop bootstrap test check format generate check-generated pool-faults bench-retrieval release promote rollback
+.PHONY: up down images help run stop bootstrap test check format generate check-generated pool-faults bench-retrieval release promote rollback
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,15 @@ pool-faults: bootstrap ## Run every fault of an endpoint through the pool and wr
 bench-retrieval: bootstrap ## Quality of search on collections in BEIR layout: DATA="folder folder"
 	@test -n "$(DATA)" || { echo 'Say which collections: make bench-retrieval DATA="/data/scifact /data/other"'; exit 2; }
 	@$(VENV)/python -m evaluation retrieval $(foreach folder,$(DATA),--data "$(folder)") $(ARGS)
+
+images: bootstrap ## Build every image: REGISTRY=ghcr.io/you TAG=name ONLY=orchestrator,postgres; ARGS="--bills build/images" or "--scan"
+	@$(VENV)/python -m delivery images $(if $(REGISTRY),--registry "$(REGISTRY)") $(if $(TAG),--tag "$(TAG)") $(if $(ONLY),--only "$(ONLY)") $(ARGS)
+
+up: bootstrap ## A kind cluster with Argo CD and this checkout's platform: ENV=dev OPERATORS=external-secrets WORKERS=0; CLUSTER_KIT=/folder
+	@$(VENV)/python -m delivery up $(if $(ENV),--environment "$(ENV)") $(if $(OPERATORS),--operators "$(OPERATORS)") $(if $(WORKERS),--workers "$(WORKERS)") $(ARGS)
+
+down: bootstrap ## Take that cluster away
+	@$(VENV)/python -m delivery down $(ARGS)
 
 release: bootstrap ## Build, push and name this commit's images in dev: REGISTRY=ghcr.io/you or KIND=cluster; PUSH=yes
 	@$(VENV)/python -m delivery release $(if $(REGISTRY),--registry "$(REGISTRY)") $(if $(KIND),--kind "$(KIND)") $(PUBLISH)

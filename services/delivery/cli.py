@@ -1,14 +1,14 @@
 """`python -m delivery`: from a commit to an environment."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from delivery import environments, root_file
-from delivery.commands import DeliveryError
+from delivery.cli_cluster import down_command, up_command
+from delivery.cli_images import images_command
+from delivery.plain_errors import plain_errors
 from delivery.promote import promote
 from delivery.proposal import Proposal
 from delivery.release import publish, release
@@ -23,6 +23,10 @@ Remote = Annotated[str, typer.Option(help="Where to push.")]
 PullRequest = Annotated[bool, typer.Option("--pull-request", help="Push, and open the pull request on GitHub.")]
 HERE = Path()
 
+app.command("images")(images_command)
+app.command("up")(up_command)
+app.command("down")(down_command)
+
 
 @app.command("release")
 def release_command(
@@ -35,9 +39,10 @@ def release_command(
     folder: Folder = HERE,
 ) -> None:
     """Build the images of this commit, push them, and have the first environment run them."""
-    with _plain_errors():
+    with plain_errors():
         repository = Repository.around(folder)
-        done = release(repository, environments.read(repository.root), registry, kind_cluster=kind)
+        # Registries take lower-case names only; the names of their owners may have others.
+        done = release(repository, environments.read(repository.root), registry.lower(), kind_cluster=kind)
         if not done.commit:
             typer.echo(
                 f"{done.environment} has {done.images.tag} already: nothing that is in an image has changed since"
@@ -62,7 +67,7 @@ def promote_command(
     folder: Folder = HERE,
 ) -> None:
     """Write a branch on which an environment runs the images of the one before it, and show what that changes."""
-    with _plain_errors():
+    with plain_errors():
         repository = Repository.around(folder)
         _publish(
             promote(repository, environments.read(repository.root), source, target),
@@ -83,7 +88,7 @@ def rollback_command(
     folder: Folder = HERE,
 ) -> None:
     """Write a branch on which an environment runs the images that it ran before, and show what that changes."""
-    with _plain_errors():
+    with plain_errors():
         repository = Repository.around(folder)
         _publish(
             rollback(repository, environments.read(repository.root), environment, tag),
@@ -101,7 +106,7 @@ def root_command(
     folder: Folder = HERE,
 ) -> None:
     """Print argocd/root.yaml for another repository or revision, for kubectl apply."""
-    with _plain_errors():
+    with plain_errors():
         typer.echo(root_file.text(Repository.around(folder).root, repository, revision), nl=False)
 
 
@@ -116,12 +121,3 @@ def _publish(proposal: Proposal, repository: Repository, remote: str, push: bool
     typer.echo(f"On branch {proposal.branch}; the text for its pull request is in {proposal.body_file}")
     if not push:
         typer.echo(f"Now: git push {remote} {proposal.branch}")
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    try:
-        yield
-    except DeliveryError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None

@@ -12,6 +12,8 @@ INSTALL = {
     "kind": "install kind (https://kind.sigs.k8s.io)",
     "gh": "install GitHub's command line (https://cli.github.com)",
     "git": "install git",
+    "kubectl": "install kubectl (https://kubernetes.io/docs/tasks/tools)",
+    "trivy": "install Trivy (https://trivy.dev)",
 }
 
 

@@ -1,13 +1,12 @@
 """A release: images of this commit, built once, put where clusters find them, and named in the first environment."""
 
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from delivery import image_set
-from delivery.commands import DeliveryError, run, run_visibly
+from delivery import image_set, images
+from delivery.commands import DeliveryError, run
 from delivery.environments import Layout
 from delivery.image_set import DIGEST, IMAGES, ImageSet
 from delivery.repository import Repository
@@ -15,7 +14,7 @@ from delivery.repository import Repository
 # Someone else may push between a fetch and our push.
 PUSH_ATTEMPTS = 5
 
-Builder = Callable[[Repository, str, str], None]
+Builder = Callable[[Path, str, str], object]
 
 
 @dataclass(frozen=True)
@@ -27,19 +26,13 @@ class Release:
     commit: str
 
 
-def build_with_images_command(repository: Repository, registry: str, tag: str) -> None:
-    """Build every image by the command that `make images` uses."""
-    command = [sys.executable, "-m", "delivery", "images", "--registry", registry, "--tag", tag]
-    run_visibly(command, repository.root)
-
-
 def release(
     repository: Repository,
     layout: Layout,
     registry: str,
     *,
     kind_cluster: str = "",
-    build: Builder = build_with_images_command,
+    build: Builder = images.build,
 ) -> Release:
     """Build, push (or load into a kind cluster), write and commit. Nothing is written before every image is there."""
     repository.must_be_clean()
@@ -48,7 +41,7 @@ def release(
     current = image_set.read(repository.root, layout.first)
     if (current.registry, current.tag) == (registry, tag):
         return Release(current, layout.first, "")
-    build(repository, registry, tag)
+    build(repository.root, registry, tag)
     built = ImageSet(registry, tag)
     if kind_cluster:
         for image in IMAGES:

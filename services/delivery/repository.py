@@ -10,8 +10,8 @@ from delivery.commands import DeliveryError, run
 
 # Hex digits of a commit in a tag: enough for any repository, short enough to read.
 TAG_LENGTH = 12
-# Commits that only change which images run where have the same images as the commit before them.
-NOT_IN_IMAGES = ":(exclude)argocd/envs"
+# What images are made of (services/Dockerfile copies no more): a commit of charts or values has the images before it.
+IN_IMAGES = ("services", "pyproject.toml", "uv.lock", ":(exclude)services/delivery")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,9 @@ class Repository:
 
     def image_tag(self) -> str:
         """The tag of images built from this checkout: the last commit that can have changed them."""
-        commit = self.git("log", "-1", "--format=%H", "--", ".", NOT_IN_IMAGES).strip()
+        commit = self.git("log", "-1", "--format=%H", "--", *IN_IMAGES).strip()
+        if not commit:
+            raise DeliveryError("no commit of this repository has services/: run this in a checkout of the platform")
         return commit[:TAG_LENGTH]
 
     def head(self) -> str:

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from vector_store.databases import Role, Roles, ensure_database, ensure_roles, ensure_vector
+from vector_store.databases import Role, ensure_database, ensure_roles, ensure_vector
 from vector_store.errors import SchemaError
 from vector_store.migrations import APPLICATION, CONNECT_TIMEOUT_S, OWNER, check_server
 
@@ -57,10 +57,10 @@ def prepare(folder: Path, superuser: str, wait_s: float) -> list[str]:
     password = _value(folder, "superuser-password")
     administrator = make_conninfo(found.owner.url, user=superuser, password=password, dbname="postgres")
     _wait(administrator, "superuser-password", wait_s)
-    roles = Roles(found.owner.role, found.app.role, found.mlflow.role if found.mlflow else None)
-    ensure_roles(administrator, roles)
+    owner, app = found.owner.role, found.app.role
+    ensure_roles(administrator, [owner, app, *([found.mlflow.role] if found.mlflow else [])])
     made: list[str] = []
-    if ensure_database(administrator, found.owner.database, roles.owner, users=(roles.app,)):
+    if ensure_database(administrator, found.owner.database, owner, users=(app,)):
         made.append(found.owner.database)
     ensure_vector(make_conninfo(administrator, dbname=found.owner.database))
     if found.mlflow and ensure_database(administrator, found.mlflow.database, found.mlflow.role):

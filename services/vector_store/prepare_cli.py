@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import psycopg
 import typer
@@ -40,6 +40,6 @@ def check(secret: SecretFolder = MOUNTED, wait: Wait = 30) -> None:
         _fail(error)
 
 
-def _fail(error: Exception) -> None:
+def _fail(error: Exception) -> NoReturn:
     typer.echo(str(error).strip(), err=True)
     raise typer.Exit(1) from None

@@ -185,3 +185,40 @@ def test_an_autoscaler_alone_says_how_many(scenario: Scenario) -> None:
         says = "replicas" in each["spec"]
         assert says is ((each["kind"], each["metadata"]["name"]) not in scaled), named(each)
     assert scaled <= {(each["kind"], each["metadata"]["name"]) for each in found.objects}
+
+
+def wave(each: Object) -> int:
+    return int(each["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", "0"))
+
+
+def test_what_a_pod_needs_is_there_before_it(scenario: Scenario) -> None:
+    """A wave waits for the one before it to be well: a pod that needs something of a later wave would wait for ever."""
+    found = rendered(scenario)
+    for each, template in found.pods():
+        spec, labels = template["spec"], template["metadata"]["labels"]
+        needed = [("ServiceAccount", spec.get("serviceAccountName"))]
+        for volume in spec.get("volumes", []):
+            needed.append(("ConfigMap", volume.get("configMap", {}).get("name")))
+            needed.append(("PersistentVolumeClaim", volume.get("persistentVolumeClaim", {}).get("claimName")))
+        before = [other for other in found.objects if (other["kind"], other["metadata"]["name"]) in needed]
+        before += [
+            p for p in found.of("NetworkPolicy") if picks(p["spec"]["podSelector"].get("matchLabels", {}), labels)
+        ]
+        before += found.of("Service")
+        late = [named(other) for other in before if wave(other) > wave(each)]
+        assert late == [], f"{named(each)} is of wave {wave(each)}"
+
+
+def test_what_helm_runs_before_an_installation_needs_nothing_of_it(scenario: Scenario) -> None:
+    found = rendered(scenario)
+    for each, template in found.pods():
+        hooks = each["metadata"].get("annotations", {}).get("helm.sh/hook", "")
+        if "pre-install" not in hooks:
+            continue
+        labels = template["metadata"]["labels"]
+        assert "serviceAccountName" not in template["spec"], named(each)
+        policies = [p for p in found.of("NetworkPolicy") if picks(p["spec"]["podSelector"]["matchLabels"], labels)]
+        for policy in policies:
+            assert policy["metadata"]["annotations"]["helm.sh/hook"] == hooks, named(policy)
+            weights = [int(other["metadata"]["annotations"]["helm.sh/hook-weight"]) for other in (policy, each)]
+            assert weights[0] < weights[1], named(policy)

@@ -74,6 +74,14 @@ appVersion. `image.repository` is a full repository of another name, with the ch
 {{- .Values.environment | default (.Values.global).environment | default (trimPrefix "fairlead-" .Release.Namespace) -}}
 {{- end }}
 
+{{/*
+common.first: the annotation of what pods need before they are there. In Argo CD pods have waves (database -2, migration -1, the
+rest 0), and a wave waits until the one before it is well: which it never is without an account, a Service or a policy.
+*/}}
+{{- define "common.first" -}}
+argocd.argoproj.io/sync-wave: "-4"
+{{- end }}
+
 {{/* common.metadata: `metadata:` of an object that is called as the release is. */}}
 {{- define "common.metadata" -}}
 metadata:

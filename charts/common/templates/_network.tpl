@@ -5,7 +5,7 @@ common.networkPolicy (list context spec): the pods' own rules in both directions
   entry: [http]                              ports that the ingress or gateway may reach
   to: [{peer: llm-proxy, port: 8081}]        charts whose pods are called
   database, apiServer, internet: true        further places that are called; internet is `networkPolicy.internet`
-  selector, name: of a Job: {labels}, suffix
+  selector, name, annotations: of a Job: {labels}, suffix, text
 Peers are found by their labels in this namespace and in those that `networkPolicy.namespaces` names.
 */}}
 {{- define "common.networkPolicy" -}}
@@ -18,10 +18,8 @@ metadata:
   namespace: {{ $.Release.Namespace }}
   labels:
     {{- include "common.labels" $ | nindent 4 }}
-  {{- with $spec.annotations }}
   annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+    {{- $spec.annotations | default (include "common.first" $) | nindent 4 }}
 spec:
   podSelector:
     matchLabels:
@@ -75,10 +73,15 @@ spec:
 {{- end }}
 {{- end }}
 
-{{/* common.peers (list context "chart"): peers of a rule: that chart's pods here and in the namespaces that are named for it. */}}
+{{/*
+common.peers (list context "chart"): peers of a rule: that chart's pods here and in the namespaces that are named for it;
+"chart/part" those of one part alone.
+*/}}
 {{- define "common.peers" -}}
-{{- $ := index . 0 -}}{{- $name := index . 1 -}}
-{{- $pods := dict "podSelector" (dict "matchLabels" (dict "app.kubernetes.io/name" $name "app.kubernetes.io/part-of" "fairlead")) -}}
+{{- $ := index . 0 -}}{{- $part := splitn "/" 2 (index . 1) -}}{{- $name := $part._0 -}}
+{{- $labels := dict "app.kubernetes.io/name" $name "app.kubernetes.io/part-of" "fairlead" -}}
+{{- with $part._1 }}{{ $_ := set $labels "app.kubernetes.io/component" . }}{{ end -}}
+{{- $pods := dict "podSelector" (dict "matchLabels" $labels) -}}
 {{- $peers := list $pods -}}
 {{- range get $.Values.networkPolicy.namespaces $name | default list -}}
 {{- $peers = append $peers (merge (include "common.inNamespace" . | fromYaml) $pods) -}}

@@ -16,6 +16,8 @@ metadata:
   namespace: {{ $.Release.Namespace }}
   labels:
     {{- include "common.labels" $ | nindent 4 }}
+  annotations:
+    {{- include "common.first" $ | nindent 4 }}
 spec:
   type: ClusterIP
   {{- if $options.headless }}
@@ -43,10 +45,11 @@ spec:
 apiVersion: v1
 kind: ServiceAccount
 {{ include "common.metadata" . }}
-  {{- with .Values.serviceAccount.annotations }}
   annotations:
+    {{- include "common.first" . | nindent 4 }}
+    {{- with .Values.serviceAccount.annotations }}
     {{- toYaml . | nindent 4 }}
-  {{- end }}
+    {{- end }}
 automountServiceAccountToken: false
 {{- end }}
 

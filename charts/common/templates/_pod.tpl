@@ -5,7 +5,8 @@ common.pod (list context spec): `metadata:` and `spec:` of a pod template. The s
   ports: {http: 8080}                  the first that is called http is probed
   probes: {…}                          raw probes by their keys in a container; none: /livez and /readyz of `http`; `off: true`: no probes
   env: {NAME: text or {secret: NAME, key: KEY, optional: false}}
-  volumes: {NAME: {mountPath: /…, readOnly: true, source: {emptyDir: {}}}}    `mountPath` absent: not mounted in the main container
+  volumes: {NAME: {mountPath: /…, readOnly: true, source: {emptyDir: {}}}}    `mountPath` absent: not mounted in the main container; `source`
+                                       absent: a claim of the StatefulSet's own
   resources: {…}                       instead of the profile's
   token: true                          the pod speaks to the API server: mount its token
   account: ""                          service account; none: the release's own
@@ -83,8 +84,10 @@ spec:
   {{- with $spec.volumes }}
   volumes:
     {{- range $name, $volume := . }}
+    {{- with $volume.source }}
     - name: {{ $name }}
-      {{- toYaml $volume.source | nindent 6 }}
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
     {{- end }}
   {{- end }}
 {{- end }}

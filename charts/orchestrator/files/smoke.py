@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.request
 
-PATIENCE_S = 240
+PATIENCE_S = float(os.environ["SMOKE_PATIENCE_S"])
 PAUSE_S = 5
 
 
@@ -28,14 +28,17 @@ def ask() -> str | None:
         return f"status {error.code}: {error.read(500).decode(errors='replace')}"
     except (OSError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
-    text = answer["choices"][0]["message"]["content"]
-    if answer.get("degraded"):
-        return f"the answer is degraded: {answer['degraded']}"
+    try:
+        text, degraded, citations = answer["choices"][0]["message"]["content"], answer["degraded"], answer["citations"]
+    except (LookupError, TypeError) as error:
+        return f"no answer of Fairlead's ({type(error).__name__} {error}): {json.dumps(answer)[:300]}"
+    if degraded:
+        return f"the answer is degraded: {degraded}"
     if not text:
         return "the answer is empty"
-    if os.environ["SMOKE_NEEDS_CITATION"] == "yes" and not answer.get("citations"):
+    if os.environ["SMOKE_NEEDS_CITATION"] == "yes" and not citations:
         return f"the answer cites nothing: {text[:300]}"
-    sys.stdout.write(f"{text[:500]}\n{len(answer.get('citations') or [])} citations\n")
+    sys.stdout.write(f"{text[:500]}\n{len(citations)} citations\n")
     return None
 
 
@@ -44,4 +47,4 @@ while (problem := ask()) and time.monotonic() < until:
     sys.stderr.write(f"{problem}\n")
     time.sleep(PAUSE_S)
 if problem:
-    sys.exit(f"gave up after {PATIENCE_S} s: {problem}")
+    sys.exit(f"gave up after {PATIENCE_S:g} s: {problem}")

@@ -58,8 +58,8 @@ async def _taken(request: web.Request) -> web.Response:
 
 
 async def call_astray(stage: Stage) -> None:
-    """Calls of that copy; each fails, and each is a span."""
-    body = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
+    """Calls of that copy for a model that it has not; each is a span."""
+    body = {"model": "unknown", "messages": [{"role": "user", "content": "hello"}]}
     await asyncio.gather(*(stage.post("/v1/chat/completions", body, "ASTRAY") for _ in range(40)))
 
 

@@ -26,7 +26,7 @@ echo "latest: digest: sha256:$sum size: 1234"
 class Built(list[tuple[str, str]]):
     """Notes what was to be built."""
 
-    def __call__(self, _repository: Repository, registry: str, tag: str) -> None:
+    def __call__(self, _root: Path, registry: str, tag: str) -> None:
         self.append((registry, tag))
 
 
@@ -60,9 +60,10 @@ def test_the_same_sources_are_released_once(checkout: Checkout) -> None:
     build = Built()
     assert released(checkout, build)
     assert released(checkout, build) == ""
-    checkout.write("argocd/envs/prod/common.yaml", "replicas: 5\n")
-    checkout.commit("Give prod five replicas")
-    assert released(checkout, build) == ""
+    for name in ("argocd/envs/prod/common.yaml", "charts/alpha/values.yaml"):
+        checkout.write(name, "replicas: 5\n")
+        checkout.commit("What is in no image")
+        assert released(checkout, build) == ""
     checkout.write("services/app.py", "print('second')\n")
     commit = checkout.commit("Answer faster")
     assert released(checkout, build)

@@ -1,0 +1,6 @@
+environment = "prod"
+region      = "eu-central-1"
+account     = "111122223333" # yours
+
+# One image moves through all environments: the registry is dev's. `terraform output facts` of dev says its address.
+# registry = { url = "", id = "" }

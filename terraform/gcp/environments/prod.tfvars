@@ -1,0 +1,6 @@
+environment = "prod"
+region      = "europe-west3"
+account     = "my-project" # yours
+
+# One image moves through all environments: the registry is dev's. `terraform output facts` of dev says its address.
+# registry = { url = "", id = "" }

@@ -1,0 +1,3 @@
+environment = "prod"
+region      = "local"
+account     = "local" # yours

@@ -1,0 +1,9 @@
+variable "domain" {
+  description = "The cluster's domain; delegate it to the zone's name servers."
+  type        = string
+}
+
+variable "tags" {
+  description = "Tags of everything in it."
+  type        = map(string)
+}

@@ -1,0 +1,4 @@
+output "id" {
+  description = "What the service account is annotated with."
+  value       = aws_iam_role.this.arn
+}

@@ -1,0 +1,42 @@
+variable "name" {
+  description = "The cluster's name; what is made here carries it."
+  type        = string
+}
+
+variable "region" {
+  description = "The region."
+  type        = string
+}
+
+variable "cidr" {
+  description = "The private network, /16 to /20."
+  type        = string
+}
+
+variable "zones" {
+  description = "How many zones have a way out of their own: 1 is cheap, 3 outlives a zone."
+  type        = number
+}
+
+variable "rules" {
+  description = "The cluster's rows of firewall_rules.csv, by name."
+  type = map(object({
+    direction   = string
+    protocol    = string
+    from_port   = number
+    to_port     = number
+    cidr        = string
+    description = string
+    tags        = map(string)
+  }))
+}
+
+variable "log_group_arn" {
+  description = "The log group that refused and accepted connections are written to."
+  type        = string
+}
+
+variable "tags" {
+  description = "Tags of everything in it."
+  type        = map(string)
+}
