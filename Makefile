@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv/bin
 NO_PYTHON := Fairlead needs Python 3.11 or newer and there is no $(PYTHON): install one, or name it with `make PYTHON=/path/to/python3`
 BOOTSTRAP := command -v $(PYTHON) >/dev/null || { echo '$(NO_PYTHON)' >&2; exit 1; }; $(PYTHON) services/standalone/bootstrap.py
-RUN_GROUPS := standalone $(if $(filter off,$(TRACING)),,tracing)
-ALL_GROUPS := dev standalone tracing evaluation
+RUN_GROUPS := services standalone $(if $(filter off,$(TRACING)),,tracing)
+ALL_GROUPS := services dev standalone tracing evaluation
+PUBLISH = $(if $(PUSH),--push) $(if $(PULL_REQUEST),--pull-request)
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop bootstrap test check format generate check-generated pool-faults bench-retrieval
+.PHONY: up down images help run stop bootstrap test check format generate check-generated pool-faults bench-retrieval release promote rollback
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +55,26 @@ pool-faults: bootstrap ## Run every fault of an endpoint through the pool and wr
 bench-retrieval: bootstrap ## Quality of search on collections in BEIR layout: DATA="folder folder"
 	@test -n "$(DATA)" || { echo 'Say which collections: make bench-retrieval DATA="/data/scifact /data/other"'; exit 2; }
 	@$(VENV)/python -m evaluation retrieval $(foreach folder,$(DATA),--data "$(folder)") $(ARGS)
+
+images: bootstrap ## Build every image: REGISTRY=ghcr.io/you TAG=name ONLY=orchestrator,postgres; ARGS="--bills build/images" or "--scan"
+	@$(VENV)/python -m delivery images $(if $(REGISTRY),--registry "$(REGISTRY)") $(if $(TAG),--tag "$(TAG)") $(if $(ONLY),--only "$(ONLY)") $(ARGS)
+
+up: bootstrap ## A kind cluster with Argo CD and this checkout's platform: ENV=dev OPERATORS=external-secrets WORKERS=0; CLUSTER_KIT=/folder
+	@$(VENV)/python -m delivery up $(if $(ENV),--environment "$(ENV)") $(if $(OPERATORS),--operators "$(OPERATORS)") $(if $(WORKERS),--workers "$(WORKERS)") $(ARGS)
+
+down: bootstrap ## Take that cluster away
+	@$(VENV)/python -m delivery down $(ARGS)
+
+release: bootstrap ## Build, push and name this commit's images in dev: REGISTRY=ghcr.io/you or KIND=cluster; PUSH=yes
+	@$(VENV)/python -m delivery release $(if $(REGISTRY),--registry "$(REGISTRY)") $(if $(KIND),--kind "$(KIND)") $(PUBLISH)
+
+promote: bootstrap ## Propose the next environment's images on a branch: FROM=dev TO=test; PUSH=yes or PULL_REQUEST=yes
+	@test -n "$(FROM)" && test -n "$(TO)" || { echo 'Say from where to where: make promote FROM=dev TO=test'; exit 2; }
+	@$(VENV)/python -m delivery promote --from "$(FROM)" --to "$(TO)" $(PUBLISH)
+
+rollback: bootstrap ## Propose the images that an environment ran before: ENV=prod, or TAG=… of its past; PUSH=, PULL_REQUEST=
+	@test -n "$(ENV)" || { echo 'Say which environment: make rollback ENV=prod'; exit 2; }
+	@$(VENV)/python -m delivery rollback --env "$(ENV)" $(if $(TAG),--tag "$(TAG)") $(PUBLISH)
 
 chaos-%: bootstrap ## Break a part on purpose, over and over, and show what was lost: chaos-ingest; ARGS="…" goes to it
 	@$(VENV)/python tests/load/chaos_$(subst -,_,$*).py $(ARGS)

@@ -5,9 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from generators import (
+    admission,
     alerts,
     attributes,
     burn_alerts,
+    chart_schemas,
+    chart_values,
     configuration,
     dashboards,
     metrics,
@@ -28,6 +31,9 @@ GENERATED: dict[str, Callable[[], str]] = {
     "terraform/modules/inventory/tests/rules.tftest.hcl": terraform.rules_test,
     **dashboards.files(),
     **burn_alerts.files(),
+    **chart_schemas.files(),
+    **admission.files(),
+    "docs/charts.md": chart_values.text,
     # After the rules that it lists.
     "docs/alerts.md": alerts.text,
 }

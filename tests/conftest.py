@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from standalone.databases import Role, Roles, ensure_database, ensure_roles, ensure_vector
 from standalone.postgres import DataFolder, new_password, running, server_url
+from vector_store.databases import Role, Roles, ensure_database, ensure_roles, ensure_vector
 
 # Nothing in a test needs to outlive a power cut.
 FAST = {

@@ -1,8 +1,7 @@
-"""Tunables that change while a service runs: watched file → parsed → validated → one immutable snapshot swapped in.
+"""Tunables that change while a service runs: found → parsed → validated → one immutable snapshot swapped in.
 
 A bad edit is refused with its key and reason, and the last good configuration keeps serving, over restarts too.
-The file is polled rather than watched by inotify: a ConfigMap's `..data` swap, an editor's rename and a network file
-system all look the same to `stat`, and there is no watch limit to run out of.
+Where edits are found, on disk or by the Kubernetes API, is the matter of `common.config_follow`.
 """
 
 import asyncio
@@ -10,17 +9,25 @@ import hashlib
 import json
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from common import yaml_text
+from common import config_disk
+from common.config_disk import LastGoodFile
+from common.config_follow import Follower, Found
+from common.config_last_good import Good, LastGoodMap
+from common.config_map import ConfigMap, ConfigMapApi
+from common.config_texts import ConfigTexts
 from common.logs import get_logger
 from common.metrics import counter, gauge
 from common.yaml_text import ConfigError
+
+if TYPE_CHECKING:
+    from common.settings import ServiceSettings
 
 log = get_logger("live_config")
 RELOAD_SUCCESS = gauge("config_reload_success", "1 while the configuration file is the one in force", ["service"])
@@ -30,8 +37,8 @@ SUBSCRIBER_FAILURES = counter(
     "config_subscriber_failures_total", "Failed reactions to a new configuration", ["service"]
 )
 
-# An edit is in force after two looks that agree (a half-written file must not be taken), so after 0.5 s at most.
-POLL_S = 0.25
+
+NOTHING_EARLIER = "(and there is no earlier good configuration to start on)"
 
 
 class Tunables(BaseModel):
@@ -69,8 +76,29 @@ def config_hash(value: BaseModel) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
+@dataclass(frozen=True)
+class InCluster:
+    """The ConfigMaps of this pod: the one that is mounted at the path, and the one for the last good configuration."""
+
+    api: ConfigMapApi
+    config_map: str
+    last_good: str | None = None
+
+    @classmethod
+    def of(cls, settings: "ServiceSettings") -> "InCluster | None":
+        """As the settings say; raises ValueError where they cannot be followed."""
+        if settings.config_map is None:
+            return None
+        server = settings.api_server()
+        if server is None:
+            raise ValueError(
+                "FAIRLEAD_CONFIG_MAP is set, but this is no pod: leave it out, or set FAIRLEAD_KUBERNETES_URL"
+            )
+        return cls(ConfigMapApi(server), settings.config_map, settings.last_good_config_map)
+
+
 class LiveConfig(Generic[T]):
-    """The tunables of one service, of type `model`, from the YAML file at `path` (None: the defaults, for good)."""
+    """The tunables of one service, of type `model`, from the file or folder `path` (None: the defaults, for good)."""
 
     def __init__(
         self,
@@ -80,19 +108,43 @@ class LiveConfig(Generic[T]):
         service: str,
         last_good_dir: Path | None = None,
         validate_extra: Callable[[T], None] | None = None,
+        cluster: InCluster | None = None,
     ) -> None:
         self.model = model
         self.path = path
         self.service = service
-        self._last_good = last_good_dir / f"{service}.yaml" if last_good_dir else None
+        self._cluster = cluster
+        self._file = LastGoodFile(last_good_dir / f"{service}.yaml") if last_good_dir else None
+        self._map: LastGoodMap | None = None
+        if cluster is not None and cluster.last_good is not None:
+            self._map = LastGoodMap(cluster.api, cluster.last_good, self._not_kept)
         self._validate_extra = validate_extra
+        # What was judged last, in force or refused.
+        self._texts: ConfigTexts | None = None
         self._subscribers: list[Callable[[Snapshot[T]], None]] = []
         self._current: Snapshot[T] | None = None
         self._refusal: Refusal | None = None
         self._seen: object = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         for result in ("applied", "refused", "not_kept"):
             # There before the first edit, so that it is an increase.
             RELOADS.labels(service, result)
+
+    @classmethod
+    def of(
+        cls, model: type[T], settings: "ServiceSettings", validate_extra: Callable[[T], None] | None = None
+    ) -> "LiveConfig[T]":
+        """That of a service, loaded; raises ConfigError when there is no valid configuration to start on."""
+        live = cls(
+            model,
+            settings.config_file,
+            service=settings.service,
+            last_good_dir=settings.last_good_dir,
+            validate_extra=validate_extra,
+            cluster=InCluster.of(settings),
+        )
+        live.load()
+        return live
 
     @property
     def current(self) -> Snapshot[T]:
@@ -115,30 +167,42 @@ class LiveConfig(Generic[T]):
         if self.path is None:
             self._swap(self.model(), "defaults")
             return self.current
+        if self._cluster is not None and self.path.is_file():
+            raise ConfigError(f"{self.path} is a file: FAIRLEAD_CONFIG_MAP needs the folder that it is mounted at")
         # The look comes before the read: an edit in between is then seen as a change.
-        self._seen = _stamp(self.path)
+        self._seen = config_disk.stamp(self.path)
         try:
-            text = _read(self.path)
-            value = self._parse(text)
+            self._texts = config_disk.read(self.path)
+            value = self._parse(self._texts)
         except ConfigError as error:
             self._load_last_good(error)
         else:
             self._swap(value, str(self.path))
-            self._keep(text)
+            self._keep(self._texts)
         return self.current
 
     @asynccontextmanager
     async def watch(self) -> AsyncGenerator[None]:
-        """Follow the file while the context is open."""
+        """Follow the configuration while the context is open."""
         if self.path is None:
             yield
             return
-        task = asyncio.create_task(self._follow(self.path), name="live-config")
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        async with AsyncExitStack() as stack:
+            self._loop = asyncio.get_running_loop()
+            follower = Follower(self.path, self._seen, self._take)
+            work = [follower.follow()]
+            if self._cluster is not None:
+                api, name = self._cluster.api, self._cluster.config_map
+                await stack.enter_async_context(follower.watching(api, name, self.service))
+            if self._map is not None:
+                work.append(self._map.keeping())
+            tasks = [asyncio.create_task(each, name="live-config") for each in work]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     def status(self) -> dict[str, Any]:
         """What `/v1/config` shows: hash, source, effective values, and why an edit was refused."""
@@ -155,35 +219,34 @@ class LiveConfig(Generic[T]):
             else {"key": refusal.key, "line": refusal.line, "reason": refusal.reason, "at": int(refusal.at)},
         }
 
-    async def _follow(self, path: Path) -> None:
-        previous = self._seen
-        while True:
-            await asyncio.sleep(POLL_S)
-            stamp = await asyncio.to_thread(_stamp, path)
-            if stamp != self._seen and stamp == previous:
-                self._seen = stamp
-                await asyncio.to_thread(self._reload, path)
-            previous = stamp
-
-    def _reload(self, path: Path) -> None:
-        try:
-            text = _read(path)
-            value = self._parse(text)
-        except ConfigError as error:
-            self._refuse(error)
+    def _take(self, found: Found) -> None:
+        """Put in force what was found, or say why not; in a thread."""
+        if isinstance(found.texts, ConfigError):
+            self._texts = None
+            self._refuse(found.texts)
             return
-        self._swap(value, str(path))
-        self._keep(text)
-        RELOADS.labels(self.service, "applied").inc()
-        log.info("config_applied", hash=self.current.hash, source=str(path))
+        # By the API one learns also what the disk has shown already.
+        if found.config_map is None or found.texts != self._texts:
+            self._texts = found.texts
+            try:
+                value = self._parse(found.texts)
+            except ConfigError as error:
+                self._refuse(error)
+                return
+            self._swap(value, found.source)
+            self._keep(found.texts)
+            RELOADS.labels(self.service, "applied").inc()
+            log.info("config_applied", hash=self.current.hash, source=found.source)
+        if found.config_map is not None and self._refusal is None:
+            self._offer(found.texts, found.config_map)
 
-    def _parse(self, text: str) -> T:
-        value = yaml_text.load(text, self.model)
+    def _parse(self, texts: ConfigTexts) -> T:
+        value = texts.load(self.model)
         if self._validate_extra is not None:
             try:
                 self._validate_extra(value)
             except ConfigError as error:
-                line = error.line or yaml_text.line_of(text, error.place)
+                line = error.line or texts.line_of(error.place)
                 raise ConfigError(error.reason, error.key, line, error.place) from None
             except ValueError as error:
                 raise ConfigError(str(error)) from None
@@ -213,42 +276,39 @@ class LiveConfig(Generic[T]):
         log.error("config_refused", key=error.key, line=error.line, reason=error.reason, serving=serving)
 
     def _load_last_good(self, error: ConfigError) -> None:
-        if self._last_good is None or not self._last_good.exists():
-            raise ConfigError(f"{self.path}: {error} (and there is no earlier good configuration to start on)")
-        try:
-            value = self._parse(_read(self._last_good))
-        except ConfigError as older:
-            raise ConfigError(f"{self.path}: {error}; and {self._last_good}: {older}") from None
-        self._swap(value, f"last good ({self._last_good})")
-        self._refuse(error)
+        tried: list[str] = []
+        for kept in (self._map, self._file):
+            if kept is None:
+                continue
+            try:
+                text = kept.load()
+                if text is None:
+                    continue
+                value = self._parse(ConfigTexts(base=text))
+            except ConfigError as older:
+                tried.append(f"{kept}: {older}")
+                continue
+            self._swap(value, f"last good ({kept})")
+            self._refuse(error)
+            return
+        older = "; and ".join(tried)
+        raise ConfigError(f"{self.path}: {error} {f'(and {older})' if older else NOTHING_EARLIER}")
 
-    def _keep(self, text: str) -> None:
-        if self._last_good is None:
+    def _keep(self, texts: ConfigTexts) -> None:
+        """On disk, at once."""
+        if self._file is None:
             return
         try:
-            self._last_good.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self._last_good.with_name(self._last_good.name + ".new")
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(self._last_good)
+            self._file.keep(texts.as_yaml(self.model))
         except OSError as error:
-            RELOADS.labels(self.service, "not_kept").inc()
-            log.error("config_not_kept", reason=str(error))
+            self._not_kept(str(error))
 
+    def _offer(self, texts: ConfigTexts, config_map: ConfigMap) -> None:
+        """To the ConfigMap of the last good one, in its own time; only what the API said, as the disk may be behind."""
+        if self._map is not None and self._loop is not None:
+            good = Good(texts.as_yaml(self.model), self.current.hash, config_map.uid, config_map.version)
+            self._loop.call_soon_threadsafe(self._map.offer, good)
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"{path} does not exist") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not UTF-8 text") from None
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-
-
-def _stamp(path: Path) -> object:
-    try:
-        status = path.stat()
-    except OSError as error:
-        return type(error).__name__
-    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+    def _not_kept(self, reason: str) -> None:
+        RELOADS.labels(self.service, "not_kept").inc()
+        log.error("config_not_kept", reason=reason)

@@ -7,6 +7,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from common.api_server import ACCOUNT, ApiServer
+
 
 class ServiceSettings(BaseSettings):
     """Settings that every service has; a service adds its own in its `settings.py`.
@@ -26,8 +28,24 @@ class ServiceSettings(BaseSettings):
     keys_file: Path | None = Field(default=None, description="JSON file of hashed API keys, re-read when it changes.")
     service_key_file: Path | None = Field(default=None, description="This service's own key for calling the others.")
 
-    config_file: Path | None = Field(default=None, description="YAML file of tunables, watched while running.")
+    config_file: Path | None = Field(
+        default=None,
+        description="YAML file of tunables, watched while running; or a folder such as a mounted ConfigMap: "
+        "`config.yaml`, and single tunables by their dotted path.",
+    )
     last_good_dir: Path | None = Field(default=None, description="Where the last valid tunables are kept.")
+    config_map: str | None = Field(
+        default=None, description="ConfigMap that is mounted there: watched by the Kubernetes API as well."
+    )
+    last_good_config_map: str | None = Field(
+        default=None, description="ConfigMap in which the last valid tunables are kept."
+    )
+    kubernetes_url: str | None = Field(
+        default=None, description="Kubernetes API server; none: that of the cluster that this pod runs in."
+    )
+    kubernetes_account: Path = Field(
+        default=ACCOUNT, description="Folder of the service account: token, namespace, ca.crt."
+    )
 
     database_url: SecretStr | None = Field(default=None, description="Postgres as the application role.")
     database_owner_url: SecretStr | None = Field(default=None, description="Postgres as the owner; migrations only.")
@@ -56,7 +74,17 @@ class ServiceSettings(BaseSettings):
             )
         if self.auth == "keys" and self.keys_file is None:
             raise ValueError("FAIRLEAD_AUTH=keys needs FAIRLEAD_KEYS_FILE (make one: python -m common.keys create)")
+        if self.config_map is not None and self.config_file is None:
+            raise ValueError("FAIRLEAD_CONFIG_MAP needs FAIRLEAD_CONFIG_FILE: the folder that it is mounted at")
+        if self.last_good_config_map is not None and self.config_map is None:
+            raise ValueError("FAIRLEAD_LAST_GOOD_CONFIG_MAP needs FAIRLEAD_CONFIG_MAP")
         return self
+
+    def api_server(self) -> ApiServer | None:
+        """The cluster's API server; None outside a cluster."""
+        if self.kubernetes_url is not None:
+            return ApiServer(self.kubernetes_url.rstrip("/"), self.kubernetes_account)
+        return ApiServer.of_this_pod(account=self.kubernetes_account)
 
     def service_key(self) -> str | None:
         """This service's own API key, read afresh so that a rotated Secret is used at once."""

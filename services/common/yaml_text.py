@@ -1,6 +1,7 @@
 """YAML (and so JSON) as people write it: parsed strictly, and every complaint names the key and the line."""
 
-from collections.abc import Hashable, Mapping, Sequence
+import json
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import yaml
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from common.errors import field_path
 
 M = TypeVar("M", bound=BaseModel)
+Line = Callable[[Sequence[str | int]], int | None]
 # A ConfigMap holds 1 MiB; nothing that people edit is larger.
 LARGEST_BYTES = 1024 * 1024
 
@@ -28,8 +30,8 @@ class ConfigError(ValueError):
         self.place = tuple(place)
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader that refuses a key given twice: YAML itself would quietly keep the last."""
+class _Strict(yaml.constructor.SafeConstructor):
+    """Refuses a key given twice: YAML itself would quietly keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Any] = set()
@@ -45,20 +47,24 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+class _StrictLoader(_Strict, yaml.SafeLoader):
+    """Says best where a text is wrong."""
+
+
+# libyaml reads ten times as fast; the wheels of PyYAML have it.
+_Quick: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_QuickDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _QuickLoader(_Strict, _Quick):
+    """For texts that are right."""
+
+
 def parse(text: str) -> dict[str, Any]:
     """The mapping that the text holds; raises ConfigError."""
-    if len(text) > LARGEST_BYTES:
-        raise ConfigError(f"the text is over {LARGEST_BYTES} bytes")
     if not text.strip():
         raise ConfigError("the file is empty; write {} to take every default")
-    try:
-        content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise ConfigError(f"not valid YAML: {problem}", line=mark.line + 1 if mark else None) from None
-    except RecursionError:
-        raise ConfigError("not valid YAML: nested too deeply") from None
+    content = value(text)
     if content is None:
         return {}
     if not isinstance(content, Mapping):
@@ -66,13 +72,57 @@ def parse(text: str) -> dict[str, Any]:
     return {str(key): value for key, value in cast(Mapping[Any, Any], content).items()}
 
 
+def value(text: str) -> Any:
+    """Whatever the text says, None when it says nothing; raises ConfigError."""
+    if len(text) > LARGEST_BYTES:
+        raise ConfigError(f"the text is over {LARGEST_BYTES} bytes")
+    if text.lstrip().startswith(("{", "[")):
+        try:
+            return json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
+        except (ValueError, RecursionError):
+            pass  # Then it is YAML, or wrong: YAML knows the line.
+    try:
+        try:
+            return yaml.load(text, Loader=_QuickLoader)  # noqa: S506 - a SafeLoader
+        except yaml.YAMLError:
+            return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ConfigError(f"not valid YAML: {problem}", line=mark.line + 1 if mark else None) from None
+    except RecursionError:
+        raise ConfigError("not valid YAML: nested too deeply") from None
+
+
+def dump(content: Mapping[str, Any]) -> str:
+    """The content as YAML that `parse` reads."""
+    return yaml.dump(
+        dict(content), Dumper=_QuickDumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=120
+    )
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
 def load(text: str, model: type[M]) -> M:
     """The text as a `model`; raises ConfigError with the exact key, its line and the reason."""
-    content = parse(text)
+    return validated(parse(text), model, lambda place: line_of(text, place))
+
+
+def validated(content: Mapping[str, Any], model: type[M], line: Line) -> M:
+    """The content as a `model`; `line` tells where a place stands in what people wrote. Raises ConfigError."""
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first, *more = _problems(error, text)
+        first, *more = _problems(error, line)
         reason = first.reason + (f" (and {len(more)} more)" if more else "")
         raise ConfigError(reason, line=first.line, place=first.place) from None
     except RecursionError:
@@ -84,7 +134,7 @@ def problems(text: str, model: type[BaseModel]) -> list[ConfigError]:
     try:
         model.model_validate(parse(text))
     except ValidationError as error:
-        return _problems(error, text)
+        return _problems(error, lambda place: line_of(text, place))
     except ConfigError as error:
         return [error]
     except RecursionError:
@@ -92,7 +142,7 @@ def problems(text: str, model: type[BaseModel]) -> list[ConfigError]:
     return []
 
 
-def _problems(error: ValidationError, text: str) -> list[ConfigError]:
+def _problems(error: ValidationError, line: Line) -> list[ConfigError]:
     found: list[ConfigError] = []
     problems = error.errors()
     for problem in problems:
@@ -104,7 +154,7 @@ def _problems(error: ValidationError, text: str) -> list[ConfigError]:
         reason = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             reason = "unknown key"
-        found.append(ConfigError(reason, line=line_of(text, place), place=place))
+        found.append(ConfigError(reason, line=line(place), place=place))
     return found
 
 

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from standalone.databases import Role, Roles, ensure_database, ensure_roles, ensure_vector
 from standalone.postgres import DataFolder, new_password, running, server_url
+from vector_store.databases import Role, Roles, ensure_database, ensure_roles, ensure_vector
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0

@@ -13,15 +13,7 @@ from ingestion.tunables import IngestionTunables
 
 def configuration(settings: IngestionSettings) -> LiveConfig[IngestionTunables]:
     """The tunables; raises ConfigError when there is no valid configuration to start on."""
-    live = LiveConfig(
-        IngestionTunables,
-        settings.config_file,
-        service=settings.service,
-        last_good_dir=settings.last_good_dir,
-        validate_extra=check_tokenizer,
-    )
-    live.load()
-    return live
+    return LiveConfig.of(IngestionTunables, settings, check_tokenizer)
 
 
 def build(settings: IngestionSettings) -> FastAPI:

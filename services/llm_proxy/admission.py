@@ -29,6 +29,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from common.api_server import ApiServer
 from common.live_config import LiveConfig, Snapshot
 from common.logs import get_logger
 from llm_proxy.ask import Ask, Candidate, Tried, Usage
@@ -40,7 +41,7 @@ from llm_proxy.ledger import FileLedger, Ledger, MemoryLedger
 from llm_proxy.limits import retry_after
 from llm_proxy.plan import Compiler, Endpoint, ModelPlan, Plan
 from llm_proxy.pool_state import PoolState
-from llm_proxy.replicas import COUNT_EVERY_S, ApiServer, ReplicaCount
+from llm_proxy.replicas import COUNT_EVERY_S, ReplicaCount
 from llm_proxy.router import Reservation, Router
 
 log = get_logger("admission")

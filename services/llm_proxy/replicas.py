@@ -2,14 +2,10 @@
 
 import asyncio
 import json
-import os
-import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode
 
+from common.api_server import ApiServer
 from common.logs import get_logger
 from common.metrics import counter, gauge
 from llm_proxy.config import Replicas
@@ -19,27 +15,9 @@ log = get_logger("replicas")
 ALIVE = gauge("pool_replicas", "Copies of the pool among which limits are split")
 FAILURES = counter("pool_replicas_failures_total", "Counts of replicas that failed; the last count stays")
 
-# Where Kubernetes puts what a pod needs to speak to its API server.
-ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 COUNT_EVERY_S = 5.0
 TIMEOUT_S = 4.0
 LARGEST_ANSWER = 16 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class ApiServer:
-    """The cluster's API server, and the folder of this pod's service account."""
-
-    url: str
-    account: Path = ACCOUNT
-
-    @classmethod
-    def of_this_pod(cls, environment: Mapping[str, str] = os.environ) -> "ApiServer | None":
-        """The one that Kubernetes names in the environment; None outside a cluster."""
-        host, port = environment.get("KUBERNETES_SERVICE_HOST"), environment.get("KUBERNETES_SERVICE_PORT", "443")
-        if not host:
-            return None
-        return cls(f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}")
 
 
 async def alive(settings: Replicas, server: ApiServer | None) -> int:
@@ -50,10 +28,9 @@ async def alive(settings: Replicas, server: ApiServer | None) -> int:
     if settings.service is None or server is None:
         return settings.count
     # Read afresh each time: Kubernetes rotates the token.
-    token = await asyncio.to_thread(_read, server.account / "token")
-    namespace = settings.namespace or await asyncio.to_thread(_read, server.account / "namespace")
-    authority = server.account / "ca.crt"
-    context = await asyncio.to_thread(ssl.create_default_context, cafile=authority) if authority.exists() else None
+    token = await asyncio.to_thread(server.token)
+    namespace = settings.namespace or await asyncio.to_thread(server.namespace)
+    context = await asyncio.to_thread(server.tls)
     query = urlencode({"labelSelector": f"kubernetes.io/service-name={settings.service}"})
     url = f"{server.url}/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?{query}"
     answer = await fetch(url, headers={"authorization": f"Bearer {token}"}, within_s=TIMEOUT_S, tls=context)
@@ -95,7 +72,3 @@ class ReplicaCount:
                 self.count = settings.count
         ALIVE.set(self.count)
         return self.count
-
-
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8").strip()

@@ -17,7 +17,6 @@ from llm_proxy.http_client import upstream_client
 from llm_proxy.operations import Operations
 from llm_proxy.proxy import OPERATIONS, Proxy
 from llm_proxy.relay import Parts
-from llm_proxy.replicas import ApiServer
 from llm_proxy.settings import PoolSettings
 from llm_proxy.tracing import Tracing
 
@@ -33,14 +32,7 @@ class Pool:
     def __init__(self, settings: PoolSettings) -> None:
         logs.setup(settings.service, settings.log_level)
         self.health = Health(settings.service)
-        self._live = LiveConfig(
-            PoolConfig,
-            settings.config_file,
-            service=settings.service,
-            last_good_dir=settings.last_good_dir,
-            validate_extra=refuse_faulty,
-        )
-        self._live.load()
+        self._live = LiveConfig.of(PoolConfig, settings, refuse_faulty)
         self._tracing = Tracing(settings)
         self._live.subscribe(lambda snapshot: self._observe(snapshot.value, settings))
         self._observe(self._live.current.value, settings)
@@ -50,7 +42,7 @@ class Pool:
             workers=settings.workers,
             ledger_dir=settings.ledger_dir,
             database_url=database.get_secret_value() if database else None,
-            api_server=ApiServer.of_this_pod(),
+            api_server=settings.api_server(),
         )
         self._proxy = Proxy(self._admission, Authenticator(settings), self._tracing, settings.max_body_bytes)
         self._operations = Operations(self._proxy, self._live, self.health)

@@ -1,4 +1,4 @@
-"""Command line: the trace buffer, and the reconciliation of spans."""
+"""Command line: the trace buffer, the experiment for traces, and the reconciliation of spans."""
 
 import asyncio
 import sys
@@ -8,10 +8,13 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from observability import main, removal_cli
+from common.mlflow_access import MlflowAccess
+from common.trace_experiment import NAME
+from observability import experiment, main, removal_cli
 from observability.reconciliation import Question, sentence
 from observability.reconciliation import reconcile as reconciled
 from observability.samples import Unreachable
+from observability.settings import RemovalSettings
 
 UNKNOWN = 2
 
@@ -30,11 +33,30 @@ def buffer() -> None:
         sys.exit(str(error))
 
 
+@app.command("experiment")
+def set_up_experiment(
+    mlflow: Annotated[str | None, typer.Option(help="URL of MLflow. Default: settings.")] = None,
+    number: Annotated[str, typer.Option(help="The number that the trace collector sends to.")] = "0",
+    wait: Annotated[float, typer.Option(help="Longest wait until MLflow answers, in seconds.", min=0)] = 300.0,
+) -> None:
+    """Have the experiment for traces in MLflow, with its saved views. Again: what people changed stays."""
+    settings = RemovalSettings()
+    url = mlflow or settings.mlflow_url
+    if url is None:
+        sys.exit("FAIRLEAD_MLFLOW_URL is not set: say where MLflow is, or give --mlflow.")
+    access = MlflowAccess(settings.mlflow_token, settings.mlflow_authorization_file)
+    try:
+        asyncio.run(experiment.ensure(url, number, access, wait))
+    except (Unreachable, experiment.WrongExperiment, OSError) as error:
+        sys.exit(str(error))
+    sys.stdout.write(f"Traces go to the experiment {NAME}, number {number}.\n")
+
+
 @app.command()
 def reconcile(
     prometheus: Annotated[str, typer.Option(help="URL of Prometheus.")] = "http://127.0.0.1:9090",
     mlflow: Annotated[str, typer.Option(help="URL of MLflow; off: leave it out.")] = "http://127.0.0.1:5000",
-    experiment: Annotated[str, typer.Option(help="Its experiment with the traces.")] = "fairlead",
+    experiment_name: Annotated[str, typer.Option("--experiment", help="Its experiment with the traces.")] = NAME,
     window: Annotated[float, typer.Option(help="Hours to look back.", min=0.01)] = 24.0,
     patience: Annotated[float, typer.Option(help="Seconds to wait for a time when no spans move.", min=0)] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
@@ -45,7 +67,7 @@ def reconcile(
     """
     store = None if mlflow == "off" else mlflow
     try:
-        report = asyncio.run(reconciled(Question(prometheus, store, experiment, window * 3600, patience)))
+        report = asyncio.run(reconciled(Question(prometheus, store, experiment_name, window * 3600, patience)))
     except Unreachable as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(UNKNOWN)

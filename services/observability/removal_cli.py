@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from common.mlflow_access import MlflowAccess
 from observability import erasure, retention
 from observability.erasure import Place, Stores, Subject
 from observability.mlflow_traces import MlflowTraces
@@ -89,8 +90,7 @@ async def _traces(settings: RemovalSettings, given: str | None, experiment: str)
     if url in (None, "", "off"):
         yield None
         return
-    token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
-    headers = {"authorization": f"Bearer {token}"} if token else {}
+    headers = MlflowAccess(settings.mlflow_token, settings.mlflow_authorization_file).headers()
     async with aiohttp.ClientSession(headers=headers, trust_env=False) as session:
         yield MlflowTraces(session, str(url), experiment)
 

@@ -1,5 +1,6 @@
 """Settings of the trace buffer, and of what removes data."""
 
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
@@ -41,6 +42,9 @@ class RemovalSettings(ServiceSettings):
     service: str = "observability"
     mlflow_url: str | None = Field(default=None, description="MLflow, where traces are; none: there is none.")
     mlflow_token: SecretStr | None = Field(default=None, description="Bearer token for it, where it asks for one.")
+    mlflow_authorization_file: Path | None = Field(
+        default=None, description="Its whole Authorization header instead, such as `Basic …`."
+    )
     feedback_days: int = Field(default=730, ge=1, le=36_500, description="Feedback is kept for so long.")
     traces_days: int = Field(default=90, ge=1, le=36_500, description="Stored traces are kept for so long.")
 

@@ -13,10 +13,7 @@ from orchestrator.tunables import OrchestratorTunables
 
 def build(settings: OrchestratorSettings) -> FastAPI:
     """The application; raises ConfigError when there is no valid configuration to start on."""
-    live = LiveConfig(
-        OrchestratorTunables, settings.config_file, service=settings.service, last_good_dir=settings.last_good_dir
-    )
-    live.load()
+    live = LiveConfig.of(OrchestratorTunables, settings)
     app = create_app(
         settings,
         routers=routes.ALL,

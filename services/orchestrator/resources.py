@@ -13,6 +13,7 @@ from common.app import Resources
 from common.deadline import Deadline
 from common.live_config import LiveConfig
 from common.logs import get_logger
+from common.mlflow_access import MlflowAccess
 from common.pool_client import PoolClient
 from common.telemetry import Telemetry
 from orchestrator import key_changes
@@ -133,8 +134,8 @@ async def _forwarder(
     async with AsyncExitStack() as stack:
         stores: list[Assessments] = []
         if settings.mlflow_url is not None:
-            token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
-            stores.append(await stack.enter_async_context(MlflowAssessments(settings.mlflow_url, token)))
+            access = MlflowAccess(settings.mlflow_token, settings.mlflow_authorization_file)
+            stores.append(await stack.enter_async_context(MlflowAssessments(settings.mlflow_url, access)))
         if settings.langfuse_url is not None and settings.langfuse_keys is not None:
             langfuse = LangfuseScores(settings.langfuse_url, settings.langfuse_keys.get_secret_value())
             stores.append(await stack.enter_async_context(langfuse))

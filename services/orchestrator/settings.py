@@ -1,5 +1,6 @@
 """Start-up settings of the orchestrator."""
 
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
@@ -16,6 +17,9 @@ class OrchestratorSettings(ServiceSettings):
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     mlflow_url: str | None = Field(default=None, description="MLflow, where feedback is forwarded to; none: nowhere.")
     mlflow_token: SecretStr | None = Field(default=None, description="Bearer token for it, where it asks for one.")
+    mlflow_authorization_file: Path | None = Field(
+        default=None, description="Its whole Authorization header instead, such as `Basic …`; read for each call."
+    )
     langfuse_url: str | None = Field(
         default=None, description="Langfuse, where feedback is forwarded to as scores; none: nowhere."
     )

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from standalone import config_files, observers, wal_archive
 from standalone.data_folder import Home
-from standalone.databases import Role, Roles
 from standalone.postgres import DataFolder, server_url
 from standalone.process import Command
 from standalone.settings import StandaloneSettings
+from vector_store.databases import Role, Roles
 
 # Open answers get this long at the end; a person who pressed Ctrl-C waits for them.
 DRAIN_S = 5

@@ -1,30 +1,16 @@
 """The MLflow experiment that traces go to, and how it shows them. Its number is needed before MLflow itself is up."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import psycopg
 
+from common.trace_experiment import NAME, tags
 from standalone import loopback
 from standalone.errors import StartRefused
 
-NAME = "fairlead"
 API = "/api/2.0/mlflow/experiments"
 CONNECT_TIMEOUT_S = 10
-ABOUT = (
-    "Every answer of this Fairlead: question, retrieved documents, answer, tokens, and what people said of it. "
-    "Open a saved view above the table of traces."
-)
-COLUMNS = "request_time,request,response,user_feedback_assessment_column,state,execution_duration,tokens,user,session"
-# Views of the table of traces in MLflow (3.17): experiment tags of this name, each a JSON text with the parameters of
-# the page's address in `state`. A version of MLflow that does not know them shows its own columns.
-VIEW_TAG = "mlflow.traceViewState."
-VIEWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "fairlead-answers": ("Answers", ("span.name::=::answer",)),
-    "fairlead-complaints": ("Answers that somebody complained about", ("ASSESSMENT::=::false::user_feedback",)),
-    "fairlead-failures": ("Failures", ("state::=::ERROR",)),
-}
 # Its first answer may have to wait for tables to be made.
 ANSWER_TIMEOUT_S = 30.0
 
@@ -57,18 +43,6 @@ async def ensure(port: int) -> str:
         await loopback.request(port, f"{API}/restore", {"experiment_id": found["experiment_id"]})
     await _present(port, found)
     return str(found["experiment_id"])
-
-
-def tags() -> dict[str, str]:
-    """What makes MLflow show the experiment as traces, with columns that fit answers."""
-    views = {f"{VIEW_TAG}{key}": _view(name, filters) for key, (name, filters) in VIEWS.items()}
-    return {"mlflow.experimentKind": "genai_development", "mlflow.note.content": ABOUT, **views}
-
-
-def _view(name: str, filters: tuple[str, ...]) -> str:
-    state = {"single": {"selectedColumns": COLUMNS}, "multi": {"filter": filters}}
-    # The view's place in the list goes by its time; ours come after those that people save.
-    return json.dumps({"name": name, "createdAt": 0, "updatedAt": 0, "state": json.dumps(state)})
 
 
 async def _present(port: int, experiment: Mapping[str, Any]) -> None:

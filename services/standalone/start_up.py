@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from standalone import databases, documents, experiment, loopback, model_check, postgres
+from standalone import documents, experiment, loopback, model_check, postgres
 from standalone.components import Components
 from standalone.display import Display
 from standalone.errors import StartRefused
 from standalone.process import Command
 from standalone.supervisor import Supervisor
+from vector_store import databases
 from vector_store.errors import SchemaError
 from vector_store.migrations import migrate
 

@@ -1,4 +1,4 @@
-"""Command line: migrate, verify, prove erasure, read the audit log. All as the database's owner, over all tenants."""
+"""Command line: prepare, migrate, verify, prove erasure, read the audit log. As the owner, over all tenants."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from common.settings import ServiceSettings
+from vector_store import prepare_cli
 from vector_store.audit import AuditFilter, list_events, prune
 from vector_store.erasure import erased as prove_erased
 from vector_store.errors import NotFoundError, StoreError
@@ -24,6 +25,9 @@ from vector_store.operations import owner, repair_all, store_sizes, table_sizes,
 T = TypeVar("T")
 WIDTH = 160
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+app.command()(prepare_cli.prepare)
+app.command()(prepare_cli.check)
 
 OwnerUrl = Annotated[
     str | None,

@@ -37,7 +37,7 @@ async def migrate(owner_url: str, migrations: Sequence[Migration] | None = None)
     wanted = own_migrations() if migrations is None else list(migrations)
     async with await connect(owner_url) as conn:
         await _take_turn(conn)
-        await _check_server(conn)
+        await check_server(conn)
         await conn.execute(_HISTORY)
         applied = await _history(conn)
         _refuse_strangers(wanted, applied)
@@ -99,7 +99,8 @@ async def _take_turn(conn: AsyncConnection[Any]) -> None:
     await conn.execute("SET lock_timeout = '10s'")
 
 
-async def _check_server(conn: AsyncConnection[Any]) -> None:
+async def check_server(conn: AsyncConnection[Any]) -> None:
+    """Becomes the owner; raises SchemaError, saying what to run, where roles, pgvector or rights are not as needed."""
     roles = {
         name: (superuser or bypass)
         for name, superuser, bypass in await _rows(

@@ -31,9 +31,9 @@ from rich.table import Table
 
 from common.postgres import open_pool
 from evaluation.platform import free_port
-from standalone.databases import Role, Roles, ensure_database, ensure_roles, ensure_vector
 from standalone.postgres import DataFolder, new_password, server_url
 from vector_store.catalog import Catalog
+from vector_store.databases import Role, Roles, ensure_database, ensure_roles, ensure_vector
 from vector_store.migrations import migrate
 from vector_store.models import Scope
 from vector_store.postgres_engine import PostgresChunkStore

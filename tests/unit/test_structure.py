@@ -2,6 +2,7 @@
 
 import ast
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SERVICES = ROOT / "services"
 PACKAGES = sorted(path.name for path in SERVICES.iterdir() if (path / "__init__.py").exists())
-# Who may import whom, besides itself and `common`. `standalone` starts the others as processes.
-MAY_USE_STORE = {"orchestrator", "ingestion", "observability", "evaluation", "standalone"}
-# The evaluation brings up a temporary database of its own.
-MAY_USE_STANDALONE = {"evaluation"}
+# Who may import whom. `standalone` starts the others as processes; the evaluation has a temporary database of its own.
+IMPORTS: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["fairlead"]["imports"]
 LONGEST_FILE = 400
 LONGEST_MAIN = 40
 HAND_WRITTEN = {".py", ".js", ".css", ".html", ".sql", ".sh", ".tf", ".tpl"}
@@ -35,12 +34,7 @@ def imported_packages(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def allowed(package: str) -> set[str]:
-    reachable = {package, "common"}
-    if package in MAY_USE_STORE:
-        reachable.add("vector_store")
-    if package in MAY_USE_STANDALONE:
-        reachable.add("standalone")
-    return reachable
+    return {package, "common", *IMPORTS.get(package, [])}
 
 
 @pytest.mark.parametrize("package", PACKAGES)

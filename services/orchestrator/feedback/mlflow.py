@@ -5,6 +5,7 @@ from typing import Any
 
 import aiohttp
 
+from common.mlflow_access import MlflowAccess
 from orchestrator.feedback.forwarder import Assessment, Never, NotYet
 
 NAME = "user_feedback"
@@ -20,15 +21,13 @@ class MlflowAssessments:
     nothing. A trace is called `tr-` and the OpenTelemetry id there.
     """
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, access: MlflowAccess | None = None) -> None:
         self._base = f"{url.rstrip('/')}/api/3.0/mlflow/traces"
-        self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._access = access or MlflowAccess()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "MlflowAssessments":
-        self._session = aiohttp.ClientSession(
-            headers=self._headers, timeout=aiohttp.ClientTimeout(total=TIMEOUT_S), trust_env=False
-        )
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S), trust_env=False)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -54,7 +53,8 @@ class MlflowAssessments:
         if self._session is None:
             raise RuntimeError("MlflowAssessments is used outside its `async with`")
         try:
-            async with self._session.request(method, address, json=body) as response:
+            headers = self._access.headers()
+            async with self._session.request(method, address, json=body, headers=headers) as response:
                 await response.read()
                 return response.status
         except (TimeoutError, aiohttp.ClientError, OSError) as error:

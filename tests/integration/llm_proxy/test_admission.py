@@ -11,6 +11,7 @@ import pytest
 import yaml
 from aiohttp import web
 
+from common.api_server import ApiServer
 from common.errors import ApiError
 from common.live_config import LiveConfig
 from fakes.pool_plan import ask
@@ -19,7 +20,7 @@ from llm_proxy.check import refuse_faulty
 from llm_proxy.config import PoolConfig, Replicas
 from llm_proxy.identity import Identity
 from llm_proxy.keys import Key
-from llm_proxy.replicas import ApiServer, ReplicaCount, ready
+from llm_proxy.replicas import ReplicaCount, ready
 
 LIMITED = {"limits": {"concurrency": 12}}
 

@@ -20,7 +20,7 @@ import pytest
 
 from common.postgres import open_pool
 from conftest import free_port
-from standalone import databases, manifest, wal_archive
+from standalone import manifest, wal_archive
 from standalone.backup import backup
 from standalone.components import Components
 from standalone.data_folder import Home
@@ -28,6 +28,7 @@ from standalone.errors import StartRefused
 from standalone.postgres import running
 from standalone.restore import Moment, restore
 from standalone.settings import StandaloneSettings
+from vector_store import databases
 from vector_store.catalog import Catalog
 from vector_store.migrations import migrate
 from vector_store.models import Chunk, EmbeddingSpace, Scope, SearchRequest

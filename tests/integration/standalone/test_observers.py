@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from common.trace_experiment import tags
 from conftest import free_port
-from standalone import experiment, loopback
+from standalone import loopback
 from standalone.settings import StandaloneSettings
 
 pytestmark = pytest.mark.skipif(
@@ -156,5 +157,5 @@ async def the_experiment(ports: dict[str, int]) -> dict[str, Any]:
         ports["MLFLOW_PORT"], "/api/2.0/mlflow/experiments/get-by-name?experiment_name=fairlead"
     )
     kept = {tag["key"]: tag["value"] for tag in found["experiment"]["tags"]}
-    assert kept == experiment.tags()
+    assert kept == tags()
     return found["experiment"]

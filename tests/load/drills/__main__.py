@@ -7,12 +7,12 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from drills import answers, documents, pool
+from drills import answers, documents, pool, traces
 from drills.drill import Drill
 from drills.hurried_rules import FASTER
 from drills.stage import ROOT, Stage, set_up
 
-DRILLS = {drill.alert: drill for module in (answers, pool, documents) for drill in module.DRILLS}
+DRILLS = {drill.alert: drill for module in (answers, pool, documents, traces) for drill in module.DRILLS}
 FIRE_S = 300
 END_S = 420
 LOOK_EVERY_S = 1.0

@@ -178,6 +178,8 @@ async def _found_nothing(stage: Stage) -> Any:
 DRILLS = (
     Drill("AnswersBurnFast", without_model, ask, ask),
     Drill("FirstTextBurnFast", slow_model, ask, ask),
+    Drill("AnswersBurnSlow", without_model, ask, ask),
+    Drill("FirstTextBurnSlow", slow_model, ask, ask),
     Drill("StepDegraded", without_model, ask, ask),
     Drill("ServiceDown", worker_halted),
     Drill("StoreUnreachable", database_closed, many_searches, search),

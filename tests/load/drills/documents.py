@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
 from drills.drill import Drill
 from drills.stage import Stage
 
@@ -72,7 +74,36 @@ async def _shown(stage: Stage, query: str) -> float | None:
     return float(found[0]["value"][1]) if found else None
 
 
+@asynccontextmanager
+async def no_room(stage: Stage) -> AsyncIterator[None]:
+    """The store of file bytes is a disk of 64 KB; needs the right to mount one."""
+    objects = str(stage.home.objects)
+    await _run("mount", "-t", "tmpfs", "-o", "size=64k,mode=0777", "tmpfs", objects)
+    try:
+        yield
+    finally:
+        await _run("umount", "--lazy", objects)
+
+
+async def upload_too_much(stage: Stage) -> None:
+    """Upload a file of 256 KB."""
+    form = aiohttp.FormData()
+    form.add_field("purpose", "assistants")
+    form.add_field("file", "rope " * 50_000, filename="rope.txt")
+    headers = {"authorization": f"Bearer {stage.key}"}
+    async with stage.session.post(stage.url("ORCHESTRATOR") + "/v1/files", data=form, headers=headers) as answer:
+        await answer.read()
+    await asyncio.sleep(1)
+
+
+async def _run(*command: str) -> None:
+    process = await asyncio.create_subprocess_exec(*command)
+    if await process.wait():
+        raise PermissionError(f"`{' '.join(command)}` failed: this drill is for a machine where one may mount")
+
+
 DRILLS = (
+    Drill("StorageFull", no_room, upload_too_much),
     Drill("IngestQueueStuck", models_halted, eased={"> 1800": "> 20"}),
     Drill("SourceFailing", folder_away, eased={"> 3600": "> 20"}),
     Drill("FilesGivenUp", no_time_to_read),

@@ -1,5 +1,6 @@
 """`python -m llm_proxy check FILE` and the live reload: every fault with its key and line, nothing valid refused."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -128,13 +129,15 @@ def test_a_configuration_as_large_as_the_budget_allows_is_thousands_of_endpoints
         refuse_faulty(config)
 
 
-def test_a_bad_edit_is_refused_with_its_line_and_the_last_good_one_serves(tmp_path: Path) -> None:
+async def test_a_bad_edit_is_refused_with_its_line_and_the_last_good_one_serves(tmp_path: Path) -> None:
     file = tmp_path / "pool.yaml"
     file.write_text(LEAST)
     live = LiveConfig(PoolConfig, file, service="check-test", validate_extra=refuse_faulty)
     good = live.load()
-    file.write_text(LEAST + "    larger: none\n")
-    live._reload(file)
+    async with live.watch(), asyncio.timeout(20):
+        file.write_text(LEAST + "    larger: none\n")
+        while live.refusal is None:
+            await asyncio.sleep(0.02)
     assert live.current is good
     assert live.refusal is not None
     assert (live.refusal.line, live.refusal.key) == (6, "models.m.larger")

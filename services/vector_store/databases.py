@@ -1,5 +1,6 @@
-"""The platform's databases and roles on one Postgres server: made once, checked at each start."""
+"""The platform's databases and roles on one Postgres server: made once, put right at each start."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import psycopg
@@ -24,12 +25,15 @@ class Roles:
     app: Role
     mlflow: Role
 
+    def __iter__(self) -> Iterator[Role]:
+        return iter((self.owner, self.app, self.mlflow))
 
-def ensure_roles(superuser_url: str, roles: Roles) -> None:
+
+def ensure_roles(superuser_url: str, roles: Iterable[Role]) -> None:
     """Make the roles, or give them the passwords at hand."""
     with _connect(superuser_url) as connection:
         known = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles").fetchall()}
-        for role in (roles.owner, roles.app, roles.mlflow):
+        for role in roles:
             verb = sql.SQL("ALTER" if role.name in known else "CREATE")
             # The hash is made here, so that the password itself is in no statement that a log could show.
             hashed = connection.pgconn.encrypt_password(role.password.encode(), role.name.encode(), b"scram-sha-256")

@@ -1,0 +1,23 @@
+{{- /* What Terraform says of a cluster, as values: Argo CD lays this over each application. A fact that a cluster does not
+       have changes nothing. */ -}}
+{{- $facts := get .metadata "annotations" | default dict -}}
+{{- $size := index .metadata.labels "fairlead.dev/size" -}}
+{{- $files := index $facts "fairlead.dev/files-url" -}}
+{{- $identity := index $facts (printf "fairlead.dev/identity-%s" .chart) -}}
+{{- $annotation := get (dict
+      "aws" "eks.amazonaws.com/role-arn"
+      "azure" "azure.workload.identity/client-id"
+      "gcp" "iam.gke.io/gcp-service-account") (index $facts "fairlead.dev/cloud" | default "") -}}
+{{- $values := dict -}}
+{{- if $size }}{{ $_ := set $values "global" (dict "profile" $size) }}{{ end -}}
+{{- if and $files (has .chart (list "orchestrator" "ingestion")) }}{{ $_ := set $values "files" (dict "url" $files) }}{{ end -}}
+{{- if and $identity $annotation -}}
+{{- $_ := set $values "serviceAccount" (dict "annotations" (dict $annotation $identity)) -}}
+{{- if eq $annotation "azure.workload.identity/client-id" -}}
+{{- $_ := set $values "podLabels" (dict "azure.workload.identity/use" "true") -}}
+{{- end -}}
+{{- end }}
+spec:
+  source:
+    helm:
+      valuesObject: {{ toJson $values }}

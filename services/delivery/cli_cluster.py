@@ -1,0 +1,53 @@
+"""`python -m delivery up` and `down`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from delivery.cluster import kind
+from delivery.cluster.kind import OPERATORS, Kit
+from delivery.cluster.kubernetes import Cluster
+from delivery.cluster.up import Wish, up
+from delivery.commands import DeliveryError
+from delivery.plain_errors import plain_errors
+from delivery.repository import Repository
+
+STATE = Path(".fairlead/cluster")
+
+
+def up_command(
+    name: Annotated[str, typer.Option(help="Name of the kind cluster.")] = "fairlead",
+    environment: Annotated[str, typer.Option(help="Which environment runs in it.")] = "dev",
+    operators: Annotated[
+        str, typer.Option(help=f"Which operators, with commas between: {', '.join(OPERATORS)}.")
+    ] = "external-secrets",
+    workers: Annotated[int, typer.Option(min=0, max=5, help="Nodes beside the control plane.")] = 0,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the API is on this machine.")] = 8088,
+) -> None:
+    """Make a cluster with Argo CD and this checkout's platform in it, and ask it a question."""
+    with plain_errors():
+        chosen = [operator for operator in operators.split(",") if operator]
+        if unknown := set(chosen) - set(OPERATORS):
+            raise DeliveryError(
+                f"--operators: there is no {', '.join(sorted(unknown))}; there are {', '.join(OPERATORS)}"
+            )
+        repository = Repository.around(Path())
+        wish = Wish(Cluster(name), environment, chosen, workers, port, repository.root / STATE)
+        client, answer = up(repository, wish, Kit.from_environment())
+        typer.echo(f"\n{answer['choices'][0]['message']['content']}\n")
+        for citation in answer["citations"]:
+            typer.echo(f"  {citation['filename']}: {json.dumps(citation['quote'], ensure_ascii=False)}")
+        typer.echo(f"\n  API      {client.url}/v1")
+        typer.echo(
+            f"  key      kubectl --context {wish.cluster.context} -n fairlead-vault get secret {environment}-user "
+            "-o jsonpath='{.data.key}' | base64 -d"
+        )
+        typer.echo("  stop     make down")
+
+
+def down_command(name: Annotated[str, typer.Option(help="Name of the kind cluster.")] = "fairlead") -> None:
+    """Take the cluster away with everything in it."""
+    with plain_errors():
+        kind.delete(Cluster(name))

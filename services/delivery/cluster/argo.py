@@ -1,0 +1,102 @@
+"""Argo CD in a cluster of one's own: installed, told of this cluster, given the root, waited for."""
+
+from pathlib import Path
+
+from delivery import root_file
+from delivery.cluster.kind import Kit
+from delivery.cluster.kubernetes import Cluster, until
+from delivery.commands import run
+
+NAMESPACE = "argocd"
+# What `make up` installs where no kit does.
+MANIFEST = "https://raw.githubusercontent.com/argoproj/argo-cd/v3.2.11/manifests/install.yaml"
+REFRESH = "argocd.argoproj.io/refresh=normal"
+
+
+def install(cluster: Cluster, kit: Kit) -> None:
+    """Install it, unless it is there."""
+    if cluster.get("deployment", "-n", NAMESPACE, "argocd-repo-server") is None:
+        cluster.namespace(NAMESPACE)
+        if kit.folder:
+            kit.install("argocd")
+        else:
+            run(cluster.command("apply", "-n", NAMESPACE, "--server-side", "--force-conflicts", "-f", MANIFEST), Path())
+    workloads = (
+        "deployment/argocd-redis",
+        "deployment/argocd-repo-server",
+        "statefulset/argocd-application-controller",
+    )
+    cluster.rolled_out(NAMESPACE, *workloads)
+
+
+def describe_cluster(cluster: Cluster, labels: dict[str, str]) -> None:
+    """What Terraform's bridge does elsewhere: one Secret whose labels say which environments and operators it has."""
+    name = "in-cluster"
+    cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": name,
+                "namespace": NAMESPACE,
+                "labels": {"argocd.argoproj.io/secret-type": "cluster", **labels},
+            },
+            "stringData": {"name": name, "server": "https://kubernetes.default.svc", "config": "{}"},
+        }
+    )
+
+
+def apply_root(cluster: Cluster, checkout: Path, repository: str, revision: str = "main") -> None:
+    """Apply the one file that everything follows from."""
+    text = root_file.text(checkout, repository, revision)
+    path = checkout / ".root.applied.yaml"
+    path.write_text(text, encoding="utf-8")
+    try:
+        cluster.kubectl("apply", "-n", NAMESPACE, "--server-side", "--force-conflicts", "-f", str(path))
+    finally:
+        path.unlink()
+
+
+def refresh(cluster: Cluster) -> None:
+    """Have Argo CD look at Git now; by itself it looks every two minutes."""
+    cluster.kubectl("annotate", "applications", "--all", "-n", NAMESPACE, REFRESH, "--overwrite")
+
+
+def refresh_until_seen(cluster: Cluster, environment: str, charts: tuple[str, ...], timeout_s: float = 120.0) -> None:
+    """Wait until the root has made the environment's applications, and have all of them look at Git now."""
+
+    def missing() -> str:
+        refresh(cluster)
+        found = {item["metadata"]["name"] for item in cluster.get("applications", "-n", NAMESPACE)["items"]}
+        return ", ".join(f"{environment}-{chart}" for chart in charts if f"{environment}-{chart}" not in found)
+
+    until("Argo CD's reading of the root", missing, timeout_s)
+
+
+def settled(cluster: Cluster, environment: str, commit: str, charts: tuple[str, ...], timeout_s: float) -> None:
+    """Wait until every application of the environment is what that commit says, and healthy."""
+
+    def missing() -> str:
+        return "; ".join(_open_points(cluster, environment, commit, charts))
+
+    until(f"deploying {environment}", missing, timeout_s)
+
+
+def _open_points(cluster: Cluster, environment: str, commit: str, charts: tuple[str, ...]) -> list[str]:
+    found = {item["metadata"]["name"]: item for item in cluster.get("applications", "-n", NAMESPACE)["items"]}
+    points: list[str] = []
+    for chart in charts:
+        name = f"{environment}-{chart}"
+        if name not in found:
+            points.append(f"{name} is not there yet")
+            continue
+        status = found[name].get("status", {})
+        sync, health = status.get("sync", {}), status.get("health", {}).get("status", "Unknown")
+        if sync.get("revision") != commit:
+            points.append(f"{name} has not seen the commit yet")
+        elif sync.get("status") != "Synced" or health != "Healthy":
+            why = status.get("operationState", {}).get("message", "")
+            points.append(f"{name} is {sync.get('status')}, {health} {why}".rstrip())
+        elif status.get("operationState", {}).get("phase") != "Succeeded":
+            points.append(f"{name} is syncing: {status.get('operationState', {}).get('message', '')}")
+    return points

@@ -1,0 +1,125 @@
+"""Secrets of a cluster of one's own: made at random the first time, kept in a namespace that stands in for a vault.
+
+External Secrets copies them from there into an environment, as it would from a cloud's vault.
+"""
+
+import base64
+import secrets
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+from common import key_file
+from delivery.cluster.kubernetes import Cluster, until
+from delivery.commands import DeliveryError
+
+NAMESPACE = "fairlead-vault"
+STORE = "fairlead"
+READER = "external-secrets-reader"
+# Services that call others, and the person who uses the API.
+CALLERS = ("orchestrator", "ingestion", "llm-proxy", "local-models", "trace-collector")
+DATABASE_PORT = 5432
+
+
+def fill(cluster: Cluster, environments: list[str]) -> None:
+    """Put what lacks into the vault."""
+    cluster.namespace(NAMESPACE)
+    for environment in environments:
+        if cluster.get("secret", "-n", NAMESPACE, f"{environment}-fairlead-database") is None:
+            _make(cluster, environment)
+
+
+def open_for_operator(cluster: Cluster, timeout_s: float = 300.0) -> None:
+    """Let External Secrets read the vault, as soon as the operator is there."""
+
+    def missing() -> str:
+        try:
+            cluster.apply(*_store())
+        except DeliveryError as error:
+            return str(error)
+        return ""
+
+    until("opening the vault for External Secrets", missing, timeout_s)
+
+
+def key(cluster: Cluster, environment: str) -> str:
+    """The key of the person who uses the API."""
+    secret = cluster.get("secret", "-n", NAMESPACE, f"{environment}-user")
+    return base64.b64decode(secret["data"]["key"]).decode()
+
+
+def _make(cluster: Cluster, environment: str) -> None:
+    def put(name: str, values: dict[str, str]) -> None:
+        cluster.secret(NAMESPACE, f"{environment}-{name}", values)
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "keys.json"
+        keys = {name: key_file.create(path, name=name)[0] for name in (*CALLERS, "user")}
+        put("fairlead-api-keys", {"keys.json": path.read_text(encoding="utf-8")})
+    put("user", {"key": keys.pop("user")})
+    put("fairlead-service-keys", keys)
+    put("fairlead-model-keys", {"none": secrets.token_urlsafe(24)})
+    trace_store = secrets.token_urlsafe(24)
+    basic = base64.b64encode(f"fairlead:{trace_store}".encode()).decode()
+    put(
+        "fairlead-trace-store",
+        {
+            "username": "fairlead",
+            "password": trace_store,
+            "flask-secret-key": secrets.token_urlsafe(32),
+            "authorization": f"Basic {basic}",
+        },
+    )
+    put("fairlead-database", _database("vector-store"))
+
+
+def _database(host: str) -> dict[str, str]:
+    passwords = {role: secrets.token_urlsafe(24) for role in ("fairlead_owner", "fairlead_app", "mlflow")}
+
+    def url(role: str, database: str) -> str:
+        return f"postgresql://{role}:{quote(passwords[role])}@{host}:{DATABASE_PORT}/{database}"
+
+    return {
+        "url": url("fairlead_app", "fairlead"),
+        "owner-url": url("fairlead_owner", "fairlead"),
+        "mlflow-url": url("mlflow", "mlflow"),
+        "superuser-password": secrets.token_urlsafe(24),
+    }
+
+
+def _store() -> list[dict[str, object]]:
+    """A ClusterSecretStore that reads the vault's Secrets by an account which may do nothing else."""
+    name = {"name": READER, "namespace": NAMESPACE}
+    rules = [
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]},
+        {
+            "apiGroups": ["authorization.k8s.io"],
+            "resources": ["selfsubjectrulesreviews"],
+            "verbs": ["create"],
+        },
+    ]
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": READER}
+    provider = {
+        "remoteNamespace": NAMESPACE,
+        "server": {
+            "caProvider": {"type": "ConfigMap", "name": "kube-root-ca.crt", "key": "ca.crt", "namespace": NAMESPACE}
+        },
+        "auth": {"serviceAccount": name},
+    }
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": name},
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": name, "rules": rules},
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": name,
+            "roleRef": role,
+            "subjects": [{"kind": "ServiceAccount", **name}],
+        },
+        {
+            "apiVersion": "external-secrets.io/v1",
+            "kind": "ClusterSecretStore",
+            "metadata": {"name": STORE},
+            "spec": {"provider": {"kubernetes": provider}},
+        },
+    ]

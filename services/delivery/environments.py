@@ -1,0 +1,45 @@
+"""The environments and charts that Argo CD deploys, from the one list it reads itself."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from delivery.commands import DeliveryError
+
+LIST = "argocd/root/values.yaml"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is deployed where. `environments` are in the order in which images move through them."""
+
+    environments: tuple[str, ...]
+    charts: tuple[str, ...]
+
+    @property
+    def first(self) -> str:
+        """The environment that a release goes to."""
+        return self.environments[0]
+
+    def known(self, environment: str, option: str) -> str:
+        """The environment itself; DeliveryError where there is none of this name."""
+        if environment not in self.environments:
+            raise DeliveryError(
+                f"{option}={environment}: no such environment; there are {', '.join(self.environments)}"
+            )
+        return environment
+
+    def before(self, environment: str) -> str | None:
+        """The environment whose images the next one takes."""
+        place = self.environments.index(environment)
+        return self.environments[place - 1] if place else None
+
+
+def read(root: Path) -> Layout:
+    """The layout of a checkout."""
+    try:
+        values = yaml.safe_load((root / LIST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DeliveryError(f"{root} has no {LIST}: run this in a checkout of the platform") from None
+    return Layout(tuple(values["environments"]), tuple(values["charts"]))

@@ -1,0 +1,203 @@
+"""The platform on its cluster, and what a proof may do with it."""
+
+import base64
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from delivery import environments
+from delivery.cluster import argo, git_server, local_values, vault
+from delivery.cluster.client import Client
+from delivery.cluster.kubernetes import Cluster, until
+from delivery.image_set import ImageSet
+from delivery.repository import Repository
+from proofs.traffic import Traffic, flowing
+
+MODEL_NAMESPACE = "models"
+MODEL_URL = f"http://model.{MODEL_NAMESPACE}.svc:8000/v1"
+SETTLE_S = 600.0
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of docs/proofs.md."""
+
+    proof: str
+    what: str
+    value: str
+    held: bool
+
+
+@dataclass
+class Stage:
+    """One environment on one cluster, with documents in it and a model of the proofs behind its pool."""
+
+    repository: Repository
+    cluster: Cluster
+    client: Client
+    store: str
+    images: ImageSet
+    environment: str = "dev"
+    figures: list[Figure] = field(default_factory=list[Figure])
+
+    @property
+    def namespace(self) -> str:
+        """Where the environment's objects are."""
+        return f"fairlead-{self.environment}"
+
+    @contextmanager
+    def traffic(self, **more: Any) -> Iterator[Traffic]:
+        """Constant traffic while the context is open."""
+        with flowing(self.client.url, self.client.key, self.store, **more) as traffic:
+            time.sleep(2)
+            yield traffic
+
+    def note(self, proof: str, what: str, value: str, held: bool) -> None:
+        """Keep a figure and show it."""
+        self.figures.append(Figure(proof, what, value, held))
+        print(f"  {'held  ' if held else 'BROKEN'} {what}: {value}", flush=True)
+
+    def merge(self, message: str, change: Callable[[Path], None]) -> str:
+        """Change what Git says, as a merged pull request does, and have Argo CD look; the commit."""
+        with git_server.checkout(self.cluster) as clone:
+            change(clone)
+            commit = git_server.commit_and_push(self.cluster, clone, message)
+        argo.refresh(self.cluster)
+        return commit
+
+    def revert(self) -> str:
+        """Take the last commit back by another one."""
+        with git_server.checkout(self.cluster) as clone:
+            before = subprocess.run(
+                ["git", "show", "-s", "--format=%s"], cwd=clone, capture_output=True, text=True, check=True
+            )
+            command = ["git", *git_server.AUTHOR, "revert", "--no-edit", "--no-commit", "HEAD"]
+            subprocess.run(command, cwd=clone, check=True, capture_output=True)
+            commit = git_server.commit_and_push(self.cluster, clone, f"Revert “{before.stdout.strip()}”")
+        argo.refresh(self.cluster)
+        return commit
+
+    def values(self, clone: Path, chart: str, values: dict[str, Any]) -> None:
+        """Lay values over those of a chart in this environment."""
+        local_values.lay_over(clone, self.environment, chart, values)
+
+    def settled(self, commit: str, *charts: str, timeout_s: float = SETTLE_S) -> None:
+        """Wait until Argo CD has made the environment what that commit says."""
+        argo.settled(self.cluster, self.environment, commit, charts or self.charts, timeout_s)
+
+    @property
+    def charts(self) -> tuple[str, ...]:
+        """Every chart of the environment."""
+        return environments.read(self.repository.root).charts
+
+    def pods(self, app: str) -> list[dict[str, Any]]:
+        """The pods of a service that are not ending."""
+        selector = f"app.kubernetes.io/name={app}"
+        found = self.cluster.get("pods", "-n", self.namespace, "-l", selector)["items"]
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def inside(self, pod: str, code: str, *more: str, namespace: str = "") -> str:
+        """What Python code printed that ran in a pod."""
+        place = ["-n", namespace or self.namespace, "exec", pod, *more]
+        return self.cluster.kubectl(*place, "--", "python", "-c", code)
+
+    def config_of(self, pod: str, port: int = 8080) -> dict[str, Any]:
+        """Hash in force, and whether the last edit was taken, by a pod's own metrics."""
+        code = f"import urllib.request as u;print(u.urlopen('http://127.0.0.1:{port}/metrics').read().decode())"
+        found: dict[str, Any] = {"hash": "", "success": None}
+        for line in self.inside(pod, code).splitlines():
+            if line.startswith("fairlead_config_info{") and line.endswith(" 1.0"):
+                found["hash"] = line.split('hash="')[1].split('"')[0]
+            if line.startswith("fairlead_config_reload_success{"):
+                found["success"] = float(line.rsplit(" ", 1)[1])
+        return found
+
+    def application(self, chart: str) -> dict[str, Any]:
+        """An application's status in Argo CD."""
+        return self.cluster.get("application", "-n", argo.NAMESPACE, f"{self.environment}-{chart}")["status"]
+
+    def until(self, what: str, ready: Callable[[], str], timeout_s: float = 300.0) -> float:
+        """Wait; how many seconds it took."""
+        began = time.monotonic()
+        until(what, ready, timeout_s)
+        return time.monotonic() - began
+
+    def rotate(self, name: str, values: dict[str, str]) -> None:
+        """Put other values into the vault."""
+        self.cluster.secret(vault.NAMESPACE, f"{self.environment}-{name}", values)
+
+    def secret(self, name: str) -> dict[str, str]:
+        """A Secret of the environment, decoded."""
+        found = self.cluster.get("secret", "-n", self.namespace, name)
+        return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+
+
+def install_model(stage: Stage, image: str, keys: dict[str, str]) -> None:
+    """Start the model of the proofs, which takes these keys."""
+    cluster, labels = stage.cluster, {"app.kubernetes.io/name": "model"}
+    cluster.namespace(MODEL_NAMESPACE)
+    metadata = {"name": "model", "namespace": MODEL_NAMESPACE}
+    code = Path(__file__).with_name("slow_model.py").read_text(encoding="utf-8")
+    cluster.secret(MODEL_NAMESPACE, "model", keys)
+    pod = {
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [
+            {
+                "name": "model",
+                "image": image,
+                "imagePullPolicy": "IfNotPresent",
+                "command": ["python", "/code/slow_model.py"],
+                "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8000}, "periodSeconds": 2},
+                "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+                "volumeMounts": [{"name": "code", "mountPath": "/code"}, {"name": "keys", "mountPath": "/keys"}],
+            }
+        ],
+        "volumes": [
+            {"name": "code", "configMap": {"name": "model"}},
+            {"name": "keys", "secret": {"secretName": "model"}},
+        ],
+    }
+    cluster.apply(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"slow_model.py": code}},
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata,
+            "spec": {
+                "replicas": 1,
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": pod},
+            },
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata,
+            "spec": {"selector": labels, "ports": [{"port": 8000}]},
+        },
+    )
+    cluster.rolled_out(MODEL_NAMESPACE, "deployment/model")
+
+
+def put_model_behind_the_pool(stage: Stage, clone: Path) -> None:
+    """Have the pool ask the model of the proofs, with the key that External Secrets brings."""
+    endpoint = {"name": "proof", "url": MODEL_URL, "key": {"file": "/var/run/fairlead/model-keys/proof"}}
+    to_model = {
+        "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": MODEL_NAMESPACE}}}],
+        "ports": [{"port": 8000, "protocol": "TCP"}],
+    }
+    values = {
+        "tunables": {"models": {"chat": {"endpoints": [endpoint]}}},
+        "networkPolicy": {"egress": [to_model]},
+    }
+    stage.values(clone, "llm-proxy", values)
