@@ -24,7 +24,8 @@ locals {
         cluster         = module.cluster[name].name
         domain          = cluster.domain
         registry        = var.registry.url != "" ? var.registry.url : module.registry[0].url
-        vault           = module.vault.prefix
+        vault           = var.account
+        vault-prefix    = module.vault.prefix
         database-host   = try([for key, row in local.rows.databases : module.database[key].host if row.cluster == name][0], "")
         database-secret = try([for key, row in local.rows.databases : module.database[key].secret if row.cluster == name][0], "")
         files-url       = try([for key, row in local.rows.storage : module.storage[key].url if row.purpose == "files"][0], "")
@@ -33,7 +34,7 @@ locals {
         search-url      = try(module.search[name].url, "")
       },
       {
-        for purpose in ["external-secrets", "external-dns", "llm-proxy", "ingestion", "orchestrator", "backups"] : "identity-${purpose}" =>
+        for purpose in ["external-secrets", "external-dns", "llm-proxy", "ingestion", "orchestrator", "vector-store"] : "identity-${purpose}" =>
         try([for key, row in local.rows.identities : module.identity[key].id if row.cluster == name && row.purpose == purpose][0], "")
       },
     )
@@ -56,7 +57,7 @@ module "inventory" {
 module "vault" {
   source      = "../modules/gcp/vault"
   environment = var.environment
-  secrets     = ["api-keys", "service-keys", "model-keys", "trace-store"]
+  secrets     = ["fairlead-api-keys", "fairlead-service-keys", "fairlead-model-keys", "fairlead-trace-store"]
   agents      = local.agents
   region      = var.region
   labels      = local.shared
@@ -180,4 +181,17 @@ module "bridge" {
   size        = each.value.size
   addons      = var.addons
   facts       = local.facts[each.key]
+
+  vault = {
+    provider = { gcpsm = {
+      projectID = var.account
+      auth = { workloadIdentity = {
+        clusterProjectID  = var.account
+        clusterLocation   = var.region
+        clusterName       = local.facts[each.key].cluster
+        serviceAccountRef = { name = "fairlead-vault", namespace = "external-secrets" }
+      } }
+    } }
+    annotations = { "iam.gke.io/gcp-service-account" = local.facts[each.key]["identity-external-secrets"] }
+  }
 }

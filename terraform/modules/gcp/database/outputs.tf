@@ -4,6 +4,6 @@ output "host" {
 }
 
 output "secret" {
-  description = "The vault's name of the secret whose keys are those of the charts' Secret fairlead-database."
-  value       = google_secret_manager_secret.this.secret_id
+  description = "The secret whose keys are those of the charts' Secret fairlead-database: its name in the vault, without the prefix."
+  value       = trimprefix(google_secret_manager_secret.this.secret_id, "fairlead-${var.database.environment}-")
 }
