@@ -249,6 +249,13 @@ def test_each_operator_is_switched_by_its_own_label_and_pinned() -> None:
             },
         ),
         ({"cloud": "kind", "identity-ingestion": "x"}, {}, "ingestion", {}),
+        ({"vault-prefix": "fairlead-dev/"}, {}, "llm-proxy", {"externalSecrets": {"prefix": "fairlead-dev/"}}),
+        (
+            {"database-secret": "dev-store-database"},
+            {},
+            "vector-store",
+            {"externalSecrets": {"secrets": {"fairlead-database": {"*": "dev-store-database"}}}},
+        ),
     ],
 )
 def test_what_terraform_knows_of_a_cluster_reaches_the_charts(
