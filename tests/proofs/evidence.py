@@ -10,6 +10,10 @@ from pathlib import Path
 from delivery.cluster import argo
 from proofs.stage import Figure, Stage
 
+INTRODUCTION = """Written by `make e2e`, which makes a kind cluster, has Argo CD deploy this checkout from a Git server inside it,
+and does what each line says; `make e2e PROOFS=retune,deploy` holds some. Traffic means: four questions a second and three
+streams of 30 s at any time, each on a connection of its own; failed is whatever is not a whole answer."""
+
 
 def save(stage: Stage, folder: Path) -> None:
     """Logs of every pod, events, and Argo CD's view, as files."""
@@ -42,10 +46,7 @@ def write(path: Path, figures: Sequence[Figure], commit: str, nodes: int) -> Non
     lines = [
         "# Proofs on a real cluster",
         "",
-        "Written by `make e2e`, which makes a kind cluster, has Argo CD deploy this checkout from a Git server inside it, "
-        "and then does what each line says; `make e2e PROOFS=retune,deploy` holds some. Traffic means: four questions a "
-        "second and three streams of 30 s at any time, each on a connection of its own; failed is whatever is not a whole "
-        "answer.",
+        INTRODUCTION,
         "",
         f"Two cores, shared with other work, for the cluster, its load and the builds ({platform.machine()}).",
     ]
