@@ -17,6 +17,7 @@ from generators import (
     metrics,
     recording_rules,
     redaction,
+    terraform,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -27,6 +28,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "charts/trace-collector/config/redaction.yaml": redaction.text,
     "docs/dashboards.md": dashboards.text,
     "docs/metrics.md": metrics.text,
+    "docs/terraform-reference.md": terraform.text,
+    "terraform/modules/inventory/tests/rules.tftest.hcl": terraform.rules_test,
     **dashboards.files(),
     **burn_alerts.files(),
     **chart_schemas.files(),

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -70,7 +69,7 @@ class ConfigTexts:
         """One text that says the same; raises ConfigError."""
         if self.base is not None and not self.flat:
             return self.base
-        return yaml.safe_dump(self.content(model), sort_keys=False, allow_unicode=True, width=120)
+        return yaml_text.dump(self.content(model))
 
     def _ends_for_nothing(self, model: type[BaseModel], name: str) -> bool:
         text = self.flat[name]

@@ -38,7 +38,7 @@ def build(root: Path, registry: str, tag: str, images: tuple[str, ...] = IMAGES)
         arguments = {"VERSION": tag, "COMMIT": commit}
         flags = [flag for name, value in arguments.items() for flag in ("--build-arg", f"{name}={value}")]
         command = ["docker", "build", "--quiet", "--file", DOCKERFILE, *target, *flags, "--tag", named.name(image), "."]
-        run_visibly(command, root)
+        run(command, root)
         built.append(Built(image, named.name(image), _size(named.name(image), root)))
     return built
 

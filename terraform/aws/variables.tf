@@ -1,6 +1,11 @@
 variable "environment" {
   description = "The environment: its rows of the inventory are made."
   type        = string
+
+  validation {
+    condition     = contains(["dev", "test", "prod"], var.environment)
+    error_message = "environment must be dev, test or prod."
+  }
 }
 
 variable "region" {
@@ -54,4 +59,9 @@ variable "password_version" {
   description = "Raise it by one to make new database passwords."
   type        = number
   default     = 1
+
+  validation {
+    condition     = var.password_version >= 1 && floor(var.password_version) == var.password_version
+    error_message = "password_version must be a whole number from 1."
+  }
 }

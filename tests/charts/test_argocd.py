@@ -1,6 +1,7 @@
 """What Argo CD is told: projects, applications of every chart in every environment, operators by label."""
 
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,16 @@ EACH = [(environment, chart) for environment in LAYOUT.environments for chart in
 
 def root(values: dict[str, Any] = PLACE) -> list[Object]:
     """The root chart's objects."""
+    return list(yaml.safe_load_all(root_text(yaml.safe_dump(values))))
+
+
+@cache
+def root_text(values: str) -> str:
     command = ["helm", "template", "fairlead-root", str(ARGOCD / "root"), "--namespace", "argocd", "--values", "-"]
-    done = subprocess.run(command, input=yaml.safe_dump(values), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, input=values, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Refused(done.stderr)
-    return [each for each in yaml.safe_load_all(done.stdout) if each]
+    return done.stdout
 
 
 def named(objects: list[Object], kind: str, name: str) -> Object:
@@ -48,6 +54,7 @@ def application(environment: str, values: dict[str, Any] = PLACE) -> Object:
     return named(root(values), "ApplicationSet", f"fairlead-{environment}")["spec"]["template"]
 
 
+@cache
 def deployed(environment: str, chart: str) -> Rendered:
     """The chart as Argo CD renders it: with the application's value files, seen from the chart's folder."""
     source = application(environment)["spec"]["source"]
@@ -242,6 +249,13 @@ def test_each_operator_is_switched_by_its_own_label_and_pinned() -> None:
             },
         ),
         ({"cloud": "kind", "identity-ingestion": "x"}, {}, "ingestion", {}),
+        ({"vault-prefix": "fairlead-dev/"}, {}, "llm-proxy", {"externalSecrets": {"prefix": "fairlead-dev/"}}),
+        (
+            {"database-secret": "dev-store-database"},
+            {},
+            "vector-store",
+            {"externalSecrets": {"secrets": {"fairlead-database": {"*": "dev-store-database"}}}},
+        ),
     ],
 )
 def test_what_terraform_knows_of_a_cluster_reaches_the_charts(

@@ -13,6 +13,7 @@ from delivery import environments
 from delivery.cluster import argo, git_server, local_values, vault
 from delivery.cluster.client import Client
 from delivery.cluster.kubernetes import Cluster, until
+from delivery.image_set import ImageSet
 from delivery.repository import Repository
 from proofs.traffic import Traffic, flowing
 
@@ -39,6 +40,7 @@ class Stage:
     cluster: Cluster
     client: Client
     store: str
+    images: ImageSet
     environment: str = "dev"
     figures: list[Figure] = field(default_factory=list[Figure])
 

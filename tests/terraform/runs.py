@@ -36,7 +36,9 @@ class Folder:
             [TOOL, *arguments], cwd=self.path, env=self.environment, capture_output=True, text=True, timeout=LONGEST_S
         )
         if done.returncode not in expect:
-            raise TerraformFailed(f"{' '.join(arguments)}: exit {done.returncode}\n{done.stdout[-8000:]}\n{done.stderr[-8000:]}")
+            raise TerraformFailed(
+                f"{' '.join(arguments)}: exit {done.returncode}\n{done.stdout[-8000:]}\n{done.stderr[-8000:]}"
+            )
         return done.stdout
 
     def changes(self, *arguments: str) -> dict[str, str]:
@@ -46,7 +48,9 @@ class Folder:
         actions = {item["address"]: item["change"]["actions"] for item in plan.get("resource_changes", [])}
         names = {("delete", "create"): "replace", ("create", "delete"): "replace"}
         return {
-            address: names.get(tuple(action), action[0]) for address, action in actions.items() if action not in (["no-op"], ["read"])
+            address: names.get(tuple(action), action[0])
+            for address, action in actions.items()
+            if action not in (["no-op"], ["read"])
         }
 
 
@@ -54,13 +58,19 @@ def copied(target: Path) -> Path:
     """A copy of terraform/ of one's own, in `target`; the test is skipped where there is no tool."""
     if TOOL is None:
         pytest.skip("neither terraform nor tofu is on PATH")
-    shutil.copytree(TERRAFORM, target / "terraform", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfplan"))
+    shutil.copytree(
+        TERRAFORM, target / "terraform", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfplan")
+    )
     return target / "terraform"
 
 
 def environment(**more: str) -> dict[str, str]:
     """The caller's, without what would reach a real cloud or change what is printed."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_", "TF_CLI_ARGS", "TF_LOG"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "TF_VAR_", "TF_CLI_ARGS", "TF_LOG"))
+    }
     return {**kept, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", **more}
 
 

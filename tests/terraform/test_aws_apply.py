@@ -38,7 +38,11 @@ class Aws:
 
     def client(self, service: str) -> Any:
         return boto3.client(
-            service, endpoint_url=self.endpoint, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
+            service,
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
         )
 
     def rows(self, table: str) -> dict[str, dict[str, str]]:
@@ -130,7 +134,13 @@ def test_firewall_rules_are_the_rows_and_no_others(aws: Aws) -> None:
         tags = {tag["Key"]: tag["Value"] for tag in rule.get("Tags", [])}
         if tags.get("Name") in aws.rows("firewall_rules"):
             direction = "egress" if rule["IsEgress"] else "ingress"
-            found[tags["Name"]] = (direction, rule["IpProtocol"], str(rule["FromPort"]), rule["CidrIpv4"], rule["Description"])
+            found[tags["Name"]] = (
+                direction,
+                rule["IpProtocol"],
+                str(rule["FromPort"]),
+                rule["CidrIpv4"],
+                rule["Description"],
+            )
         elif not rule["IsEgress"]:
             assert rule.get("CidrIpv4") != "0.0.0.0/0"
     assert found == {
@@ -160,10 +170,14 @@ def test_databases_are_as_their_rows_say(aws: Aws) -> None:
 def test_buckets_are_as_their_rows_say(aws: Aws) -> None:
     s3 = aws.client("s3")
     wanted = aws.rows("storage")
-    assert {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]} == {f"fairlead-{name}-{ACCOUNT}" for name in wanted}
+    assert {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]} == {
+        f"fairlead-{name}-{ACCOUNT}" for name in wanted
+    }
     for name, row in wanted.items():
         bucket = f"fairlead-{name}-{ACCOUNT}"
-        assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == ("Enabled" if row["versioning"] == "true" else "Suspended")
+        assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == (
+            "Enabled" if row["versioning"] == "true" else "Suspended"
+        )
         [rule] = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
         assert rule["NoncurrentVersionExpiration"]["NoncurrentDays"] == int(row["retention_days"])
         assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
@@ -175,7 +189,9 @@ def test_models_may_be_asked_in_their_regions(aws: Aws) -> None:
     for name, row in aws.rows("model_deployments").items():
         arn = f"arn:aws:iam::{ACCOUNT}:policy/fairlead-{name}-invoke"
         document = iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]["Document"]
-        assert document["Statement"][0]["Resource"] == f"arn:aws:bedrock:{row['region']}::foundation-model/{row['model']}"
+        assert (
+            document["Statement"][0]["Resource"] == f"arn:aws:bedrock:{row['region']}::foundation-model/{row['model']}"
+        )
 
 
 def test_identities_have_their_grants_and_no_others(aws: Aws) -> None:
@@ -186,7 +202,10 @@ def test_identities_have_their_grants_and_no_others(aws: Aws) -> None:
         [statement] = role["AssumeRolePolicyDocument"]["Statement"]
         subjects = [value for key, value in statement["Condition"]["StringEquals"].items() if key.endswith(":sub")]
         assert subjects == [f"system:serviceaccount:{row['namespace']}:{row['service_account']}"]
-        attached = {item["PolicyName"] for item in iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"]}
+        attached = {
+            item["PolicyName"]
+            for item in iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"]
+        }
         inline = set(iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"])
         grants = row["access"].split()
         assert attached == (models if "models:invoke" in grants else set()) | (
@@ -202,7 +221,11 @@ def test_everything_that_can_carry_tags_carries_the_rows(aws: Aws) -> None:
     missing = []
     for resource in resources(state["values"]["root_module"]):
         tags = resource["values"].get("tags_all")
-        if resource["mode"] == "managed" and tags is not None and not {"owner", "cost_center", "environment"} <= set(tags):
+        if (
+            resource["mode"] == "managed"
+            and tags is not None
+            and not {"owner", "cost_center", "environment"} <= set(tags)
+        ):
             missing.append(resource["address"])
     # A budget counts what has the tags and has none of its own.
     assert missing == ['module.logs["dev-main"].aws_budgets_budget.this']

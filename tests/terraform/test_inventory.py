@@ -71,7 +71,9 @@ def test_a_spreadsheet_s_file_reads_like_one_written_by_hand(tmp_path: Path) -> 
     storage = tmp_path / "changed" / "storage.csv"
     header, *rows = [line.split(",") for line in storage.read_text().splitlines()]
     lines = [" , ".join(reversed(cells)) for cells in (header, *rows)]
-    storage.write_bytes(("\ufeff" + "\r\n".join([lines[0], "# a remark, with a comma", "", *lines[1:]]) + "\r\n").encode())
+    storage.write_bytes(
+        ("\ufeff" + "\r\n".join([lines[0], "# a remark, with a comma", "", *lines[1:]]) + "\r\n").encode()
+    )
     clean = planned(tmp_path / "a", "aws", GOOD)
     changed = planned(tmp_path / "b", "aws", tmp_path / "changed")
     assert rows_of(changed) == rows_of(clean)
@@ -112,5 +114,3 @@ def test_each_rule_is_a_failing_run_of_the_module_s_own_tests(tmp_path: Path) ->
     shutil.copytree(BAD, target / "bad")
     output = initialised(copy / "modules" / "inventory").run("test", "-no-color")
     assert f"Success! {len(CASES) + 1} passed, 0 failed." in output
-
-

@@ -28,14 +28,17 @@ def ask() -> str | None:
         return f"status {error.code}: {error.read(500).decode(errors='replace')}"
     except (OSError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
-    text = answer["choices"][0]["message"]["content"]
-    if answer.get("degraded"):
-        return f"the answer is degraded: {answer['degraded']}"
+    try:
+        text, degraded, citations = answer["choices"][0]["message"]["content"], answer["degraded"], answer["citations"]
+    except (LookupError, TypeError) as error:
+        return f"no answer of Fairlead's ({type(error).__name__} {error}): {json.dumps(answer)[:300]}"
+    if degraded:
+        return f"the answer is degraded: {degraded}"
     if not text:
         return "the answer is empty"
-    if os.environ["SMOKE_NEEDS_CITATION"] == "yes" and not answer.get("citations"):
+    if os.environ["SMOKE_NEEDS_CITATION"] == "yes" and not citations:
         return f"the answer cites nothing: {text[:300]}"
-    sys.stdout.write(f"{text[:500]}\n{len(answer.get('citations') or [])} citations\n")
+    sys.stdout.write(f"{text[:500]}\n{len(citations)} citations\n")
     return None
 
 

@@ -12,6 +12,9 @@ from delivery.image_set import ImageSet
 
 Values = dict[str, Any]
 SHARED_CLASS = "fairlead-shared"
+# A laptop has few cores, and most pods are idle most of the time: requests only keep the scheduler from saying no.
+IDLE = {"profiles": {"small": {"requests": {"cpu": "20m"}}}}
+SERVICES = ("orchestrator", "llm-proxy", "local-models", "ingestion", "vector-store", "trace-store", "trace-collector")
 
 
 def write(checkout: Path, environment: str, images: ImageSet, operators: list[str], network: str) -> None:
@@ -44,10 +47,12 @@ def write(checkout: Path, environment: str, images: ImageSet, operators: list[st
         "platform": _copied("fairlead-api-keys", "fairlead-service-keys"),
         "vector-store": {**small, "files": shared, **_copied("fairlead-database")},
         "trace-store": {"artifacts": {"size": "1Gi"}, **_copied("fairlead-trace-store")},
-        "trace-collector": {"sampling": small},
+        "trace-collector": {"sampling": {**small, **IDLE}, "buffer": IDLE},
         "orchestrator": {"networkPolicy": {"ingress": [entry]}},
     }.items():
         lay_over(checkout, environment, chart, values)
+    for chart in SERVICES:
+        lay_over(checkout, environment, chart, IDLE)
 
 
 def _copied(*names: str) -> Values:

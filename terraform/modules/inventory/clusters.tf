@@ -25,7 +25,7 @@ locals {
     }
     home = {
       column = "region"
-      says   = "must be the environment's own region, ${var.region} (the variable `region`)"
+      says   = "must be ${var.region}, the environment's own region (the variable region)"
       broken = [
         for row in local.rows.clusters : row
         if row.environment == var.environment && contains(local.regions, row.region) && row.region != var.region

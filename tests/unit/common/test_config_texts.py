@@ -65,13 +65,15 @@ def test_nothing_is_every_default() -> None:
 
 def test_a_text_is_taken_as_it_stands() -> None:
     prompt = "rules:\n  - say: 'no'\n\n# not a comment\n"
-    knobs = loaded(prompt=prompt, model="null", folder="/a: b")
-    assert (knobs.prompt, knobs.model, knobs.folder) == (prompt, "null", Path("/a: b"))
+    knobs = loaded(prompt=prompt, model="none", folder="/a: b")
+    assert (knobs.prompt, knobs.model, knobs.folder) == (prompt, "none", Path("/a: b"))
     # YAML would read `off` as false.
     assert ConfigTexts.of({"chunking.weights.mode": "off"}).load(Knobs).chunking.weights.mode == "off"
 
 
-@pytest.mark.parametrize(("key", "text"), [("model", ""), ("folder", ""), ("age", ""), ("age", "null")])
+@pytest.mark.parametrize(
+    ("key", "text"), [("model", ""), ("model", "null"), ("folder", ""), ("age", ""), ("age", "null")]
+)
 def test_what_may_be_nothing_is_so_by_an_empty_text(key: str, text: str) -> None:
     base = "model: abc\nfolder: /a\nage: 3\n"
     assert getattr(ConfigTexts.of({"config.yaml": base, key: text}).load(Knobs), key) is None

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
+from common import yaml_text
 from common.deadline import HEADER, Deadline
 from common.errors import ApiError
 from common.yaml_text import ConfigError, line_of, load, parse
@@ -84,3 +85,29 @@ def test_a_deadline_that_has_passed_is_a_timeout() -> None:
 def test_the_remaining_time_only_shrinks_from_hop_to_hop(milliseconds: int) -> None:
     deadline = Deadline.from_headers({HEADER: str(milliseconds)}, 10)
     assert 1 <= int(deadline.header()[HEADER]) <= milliseconds
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', "{a: 1, a: 2}", '[{"b": {"a": 1, "a": 2}}]'])
+def test_a_key_given_twice_is_refused_in_json_as_well(text: str) -> None:
+    with pytest.raises(ConfigError, match="given twice"):
+        yaml_text.value(text)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": NaN}', '{"a": 1.0e+3, "b": "ü"}', "[1, 2.5, null, true, off]", "{}", "[", "{a: b}"]
+)
+def test_json_reads_as_yaml_does(text: str) -> None:
+    def read(one: str) -> object:
+        try:
+            return yaml_text.value(one)
+        except ConfigError as error:
+            return str(error)
+
+    # A comment before it, and it is YAML.
+    as_yaml, as_json = read(f"# yaml\n{text}"), read(text)
+    assert as_json == (as_yaml.replace("line 2", "line 1") if isinstance(as_yaml, str) else as_yaml)
+
+
+def test_what_is_dumped_is_read_again() -> None:
+    content = {"a": "off", "b": [1, None, "ü\n  x: 'y'\n"], "c": {"d.e": {"f": 1e-7}}}
+    assert yaml_text.parse(yaml_text.dump(content)) == content

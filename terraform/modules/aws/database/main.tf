@@ -1,37 +1,10 @@
 # A managed PostgreSQL (RDS has pgvector in it), reached by the cluster's nodes alone, by TLS.
-# Passwords are made, put into the vault and read back from there; neither plan nor state ever holds one. They are written
-# before the database is made, so that a run that breaks off cannot leave a database that nobody has the password of.
 
 locals {
   name       = "fairlead-${var.database.name}"
   vault_name = "fairlead-${var.database.environment}/${var.database.name}"
   users      = { superuser = "fairlead_admin", owner = "fairlead_owner", app = "fairlead_app", mlflow = "mlflow" }
-  passwords  = jsondecode(ephemeral.aws_secretsmanager_secret_version.passwords.secret_string)
   server     = "${aws_db_instance.this.address}:5432"
-}
-
-ephemeral "aws_secretsmanager_random_password" "this" {
-  for_each            = local.users
-  password_length     = 40
-  exclude_punctuation = true
-}
-
-resource "aws_secretsmanager_secret" "passwords" {
-  name                    = "${local.vault_name}-passwords"
-  kms_key_id              = var.key_arn
-  recovery_window_in_days = var.deletion_protection ? 30 : 0
-  tags                    = var.tags
-}
-
-resource "aws_secretsmanager_secret_version" "passwords" {
-  secret_id                = aws_secretsmanager_secret.passwords.id
-  secret_string_wo         = jsonencode({ for user, password in ephemeral.aws_secretsmanager_random_password.this : user => password.random_password })
-  secret_string_wo_version = var.password_version
-}
-
-ephemeral "aws_secretsmanager_secret_version" "passwords" {
-  secret_id  = aws_secretsmanager_secret_version.passwords.secret_id
-  version_id = aws_secretsmanager_secret_version.passwords.version_id
 }
 
 resource "aws_db_subnet_group" "this" {
@@ -83,7 +56,7 @@ resource "aws_db_instance" "this" {
   kms_key_id                          = var.key_arn
   db_name                             = "fairlead"
   username                            = local.users.superuser
-  password_wo                         = local.passwords.superuser
+  password_wo                         = var.passwords.superuser
   password_wo_version                 = var.password_version
   multi_az                            = var.database.high_availability
   db_subnet_group_name                = aws_db_subnet_group.this.name
@@ -114,14 +87,14 @@ resource "aws_secretsmanager_secret" "this" {
 resource "aws_secretsmanager_secret_version" "this" {
   secret_id = aws_secretsmanager_secret.this.id
   secret_string_wo = jsonencode({
-    "superuser-password" = local.passwords.superuser
-    "owner-password"     = local.passwords.owner
-    "app-password"       = local.passwords.app
-    "mlflow-password"    = local.passwords.mlflow
-    "superuser-url"      = "postgresql://${local.users.superuser}:${local.passwords.superuser}@${local.server}/fairlead?sslmode=require"
-    "owner-url"          = "postgresql://${local.users.owner}:${local.passwords.owner}@${local.server}/fairlead?sslmode=require"
-    "url"                = "postgresql://${local.users.app}:${local.passwords.app}@${local.server}/fairlead?sslmode=require"
-    "mlflow-url"         = "postgresql://${local.users.mlflow}:${local.passwords.mlflow}@${local.server}/mlflow?sslmode=require"
+    "superuser-password" = var.passwords.superuser
+    "owner-password"     = var.passwords.owner
+    "app-password"       = var.passwords.app
+    "mlflow-password"    = var.passwords.mlflow
+    "superuser-url"      = "postgresql://${local.users.superuser}:${var.passwords.superuser}@${local.server}/fairlead?sslmode=require"
+    "owner-url"          = "postgresql://${local.users.owner}:${var.passwords.owner}@${local.server}/fairlead?sslmode=require"
+    "url"                = "postgresql://${local.users.app}:${var.passwords.app}@${local.server}/fairlead?sslmode=require"
+    "mlflow-url"         = "postgresql://${local.users.mlflow}:${var.passwords.mlflow}@${local.server}/mlflow?sslmode=require"
   })
   secret_string_wo_version = var.password_version
 }

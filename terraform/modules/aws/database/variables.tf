@@ -26,8 +26,14 @@ variable "client_security_group_id" {
   type        = string
 }
 
+variable "passwords" {
+  description = "The passwords of superuser, owner, app and mlflow."
+  type        = map(string)
+  ephemeral   = true
+}
+
 variable "password_version" {
-  description = "Raise it by one to make new passwords."
+  description = "Raise it when the passwords are others."
   type        = number
 }
 

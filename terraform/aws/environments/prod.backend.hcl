@@ -1,0 +1,5 @@
+# The bucket is named by STATE=… of make; it has versions, and only those who may apply can read it.
+key          = "fairlead/prod.tfstate"
+region       = "eu-central-1"
+encrypt      = true
+use_lockfile = true

@@ -1,0 +1,41 @@
+variable "name" {
+  description = "The cluster's name; what is made here carries it."
+  type        = string
+}
+
+variable "cidr" {
+  description = "The private network, /16 to /20."
+  type        = string
+}
+
+variable "zones" {
+  description = "How many zones have a way out of their own: 1 is cheap, 3 outlives a zone."
+  type        = number
+}
+
+variable "rules" {
+  description = "The cluster's rows of firewall_rules.csv, by name."
+  type = map(object({
+    direction   = string
+    protocol    = string
+    ports       = string
+    cidr        = string
+    priority    = number
+    description = string
+  }))
+}
+
+variable "group" {
+  description = "The resource group."
+  type        = string
+}
+
+variable "region" {
+  description = "The region."
+  type        = string
+}
+
+variable "tags" {
+  description = "Tags of everything in it."
+  type        = map(string)
+}

@@ -1,0 +1,44 @@
+variable "environment" {
+  description = "The environment; names begin with it."
+  type        = string
+}
+
+variable "tenant_id" {
+  description = "The directory whose identities may be given access."
+  type        = string
+}
+
+variable "writer_id" {
+  description = "Who runs Terraform: it writes the passwords that it makes."
+  type        = string
+}
+
+variable "suffix" {
+  description = "Letters that make names the only ones of their kind in the world."
+  type        = string
+}
+
+variable "endpoints" {
+  description = "For each cluster: the subnet that a private endpoint is made in, and the DNS zones of its network by kind."
+  type        = map(object({ subnet_id = string, zone_ids = map(string) }))
+}
+
+variable "group" {
+  description = "The resource group."
+  type        = string
+}
+
+variable "region" {
+  description = "The region."
+  type        = string
+}
+
+variable "tags" {
+  description = "Tags of everything in it."
+  type        = map(string)
+}
+
+variable "deletion_protection" {
+  description = "Whether it refuses to be destroyed."
+  type        = bool
+}
