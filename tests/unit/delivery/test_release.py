@@ -8,6 +8,7 @@ from delivery import environments, image_set
 from delivery.commands import DeliveryError
 from delivery.image_set import IMAGES, ImageSet
 from delivery.release import publish, release
+from delivery.rendering import render
 from delivery.repository import Repository
 
 from .conftest import Checkout
@@ -118,6 +119,14 @@ def test_the_file_reads_as_it_was_written() -> None:
     assert image_set.parsed(images.text(), "a file") == images
 
 
+@pytest.mark.usefixtures("needs_helm")
+@pytest.mark.parametrize("tag", ["1e10", "123456789012", "0x1f", "1_0", "true"])
+def test_helm_reads_the_tag_as_text(checkout: Checkout, tag: str) -> None:
+    image_set.write(checkout.root, "dev", ImageSet(REGISTRY, tag))
+    rendered = render(checkout.root, "dev", ("alpha",))["alpha"]
+    assert f'image: "{REGISTRY}/fairlead-alpha:{tag}"' in rendered
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -132,3 +141,9 @@ def test_the_file_reads_as_it_was_written() -> None:
 def test_a_wrong_file_is_refused_with_the_field(text: str, complaint: str) -> None:
     with pytest.raises(DeliveryError, match=f"^argocd/x:? .*{complaint}|^argocd/x {complaint}"):
         image_set.parsed(text, "argocd/x")
+
+
+def test_the_shipped_files_are_as_they_would_be_written() -> None:
+    root = Path(__file__).parents[3]
+    for environment in environments.read(root).environments:
+        assert (root / image_set.path(environment)).read_text() == image_set.read(root, environment).text()
