@@ -8,7 +8,7 @@ ALL_GROUPS := services dev standalone tracing evaluation
 PUBLISH = $(if $(PUSH),--push) $(if $(PULL_REQUEST),--pull-request)
 
 .DEFAULT_GOAL := help
-.PHONY: up down images help run stop bootstrap test check format generate check-generated pool-faults bench-retrieval release promote rollback
+.PHONY: e2e up down images help run stop bootstrap test check format generate check-generated pool-faults bench-retrieval release promote rollback
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ up: bootstrap ## A kind cluster with Argo CD and this checkout's platform: ENV=d
 
 down: bootstrap ## Take that cluster away
 	@$(VENV)/python -m delivery down $(ARGS)
+
+e2e: bootstrap ## Hold the proofs on a real cluster and write docs/proofs.md: PROOFS=retune,deploy or short; CLUSTER_KIT=/folder
+	@PYTHONPATH=tests $(VENV)/python -m proofs $(PROOFS) $(ARGS)
 
 release: bootstrap ## Build, push and name this commit's images in dev: REGISTRY=ghcr.io/you or KIND=cluster; PUSH=yes
 	@$(VENV)/python -m delivery release $(if $(REGISTRY),--registry "$(REGISTRY)") $(if $(KIND),--kind "$(KIND)") $(PUBLISH)

@@ -258,6 +258,12 @@ def test_each_operator_is_switched_by_its_own_label_and_pinned() -> None:
             "platform",
             {"entry": {"routes": {"answers": {"host": "prod.example"}, "traces": {"host": "traces.prod.example"}}}},
         ),
+        (
+            {"database-secret": "dev-store-database"},
+            {},
+            "vector-store",
+            {"externalSecrets": {"secrets": {"fairlead-database": {"*": "dev-store-database"}}}},
+        ),
     ],
 )
 def test_what_terraform_knows_of_a_cluster_reaches_the_charts(
