@@ -114,6 +114,23 @@ def test_a_release_is_pushed_on_top_of_what_others_pushed(checkout: Checkout, tm
     assert checkout.git("rev-parse", "HEAD~") == theirs
 
 
+def test_two_releases_at_once_are_told_apart(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.tool("docker", DOCKER)
+    released(checkout, Built())
+    other = Checkout(tmp_path / "other", checkout.origin, checkout.tools)
+    checkout.git("clone", "--quiet", str(checkout.origin), str(other.root))
+    other.write(DEV, ImageSet(REGISTRY, "theirs").text())
+    theirs = other.commit("Release theirs to dev")
+    other.git("push", "--quiet", "origin", "main")
+    with pytest.raises(DeliveryError, match="somebody else released to origin/main meanwhile"):
+        publish(Repository.around(checkout.root), "origin")
+    assert checkout.git("ls-remote", "origin", "refs/heads/main").split()[0] == theirs
+    # Nothing is left half done: the release is still there, and no rebase is under way.
+    assert checkout.git("log", "-1", "--format=%s").startswith("Release ")
+    assert checkout.git("status", "--porcelain") == ""
+    assert checkout.git("branch", "--show-current") == "main"
+
+
 def test_the_file_reads_as_it_was_written() -> None:
     images = ImageSet("localhost:5001/x", "1e10", {"mlflow": f"sha256:{'0' * 64}"})
     assert image_set.parsed(images.text(), "a file") == images
