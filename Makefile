@@ -5,10 +5,13 @@ NO_PYTHON := Fairlead needs Python 3.11 or newer and there is no $(PYTHON): inst
 BOOTSTRAP := command -v $(PYTHON) >/dev/null || { echo '$(NO_PYTHON)' >&2; exit 1; }; $(PYTHON) services/standalone/bootstrap.py
 RUN_GROUPS := services standalone $(if $(filter off,$(TRACING)),,tracing)
 ALL_GROUPS := services dev standalone tracing evaluation
+UV = $(or $(shell command -v uv),.tools/uv/bin/uv)
+CHECKOV := 3.3.30
 PUBLISH = $(if $(PUSH),--push) $(if $(PULL_REQUEST),--pull-request)
 
 .DEFAULT_GOAL := help
-.PHONY: e2e up down images help run stop bootstrap test check format generate check-generated pool-faults bench-retrieval release promote rollback
+.PHONY: e2e up down images help run stop bootstrap test check format generate check-generated pool-faults bench-retrieval release promote rollback \
+  tf-plan tf-apply tf-drift tf-destroy tf-test tf-test-all tf-scan
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +30,12 @@ run: ## Run the whole platform on this machine, in the foreground; Ctrl-C stops 
 stop: ## Stop the platform that runs in this folder
 	@$(VENV)/python -m standalone stop
 
-bootstrap: ## Install everything for development into .venv
+bootstrap: ## Install everything for development into .venv; with CLUSTER= CLOUD= ENV=, give that cluster to Argo CD
 	@$(BOOTSTRAP) $(ALL_GROUPS)
+ifneq (,$(and $(CLUSTER),$(filter bootstrap,$(MAKECMDGOALS))))
+	@$(VENV)/python -m delivery bootstrap --cluster "$(CLUSTER)" --cloud "$(CLOUD)" --environment "$(ENV)" \
+	  --repository "$(REPOSITORY)" --revision "$(REVISION)" --context "$(CONTEXT)"
+endif
 
 test: bootstrap ## Run every test
 	@$(VENV)/pytest -n auto --dist loadfile
@@ -87,3 +94,27 @@ drill-%: bootstrap ## Provoke one alert against a platform of its own and see it
 
 bench-%: bootstrap ## Run one benchmark; ARGS="…" goes to it
 	@$(VENV)/python tests/load/bench_$(subst -,_,$*).py $(ARGS)
+
+tf-plan: ## Terraform: what would change; CLOUD=aws|azure|gcp|kind ENV=dev|test|prod STATE=bucket (docs/terraform.md)
+	@terraform/run.sh plan "$(CLOUD)" "$(ENV)"
+
+tf-apply: ## Carry out the plan that tf-plan wrote
+	@terraform/run.sh apply "$(CLOUD)" "$(ENV)"
+
+tf-drift: ## Fail where what is there is not what Git says
+	@terraform/run.sh drift "$(CLOUD)" "$(ENV)"
+
+tf-destroy: ## Take the platform out of its clusters, then destroy everything: CONFIRM=cloud/environment
+	@terraform/run.sh destroy "$(CLOUD)" "$(ENV)"
+
+tf-test: bootstrap ## Test inventories, AWS and kind; AWS is applied to an emulator
+	@$(BOOTSTRAP) $(ALL_GROUPS) terraform
+	@$(VENV)/pytest -q tests/terraform
+
+tf-test-all: bootstrap ## As tf-test, and Azure and Google Cloud with mocks, and checkov
+	@$(BOOTSTRAP) $(ALL_GROUPS) terraform
+	@TERRAFORM_CLOUDS=all $(VENV)/pytest -q tests/terraform
+	@$(MAKE) --no-print-directory tf-scan
+
+tf-scan: bootstrap ## Look for what checkov holds against it; terraform/.checkov.yaml lists what is passed over, and why
+	@$(UV) tool run --python 3.12 checkov==$(CHECKOV) --config-file terraform/.checkov.yaml --directory terraform

@@ -267,6 +267,12 @@ def test_each_operator_is_switched_by_its_own_label_and_pinned() -> None:
             },
         ),
         ({"cloud": "kind", "identity-ingestion": "x"}, {}, "ingestion", {}),
+        (
+            {"database-secret": "dev-store-database"},
+            {},
+            "vector-store",
+            {"externalSecrets": {"secrets": {"fairlead-database": {"*": "dev-store-database"}}}},
+        ),
         ({"vault-prefix": "fairlead-prod/"}, {}, "llm-proxy", {"externalSecrets": {"prefix": "fairlead-prod/"}}),
         ({"domain": "prod.example"}, {}, "trace-store", {"hosts": ["traces.prod.example"]}),
         ({"domain": "prod.example"}, {}, "orchestrator", {}),
@@ -275,12 +281,6 @@ def test_each_operator_is_switched_by_its_own_label_and_pinned() -> None:
             {},
             "platform",
             {"entry": {"routes": {"answers": {"host": "prod.example"}, "traces": {"host": "traces.prod.example"}}}},
-        ),
-        (
-            {"database-secret": "dev-store-database"},
-            {},
-            "vector-store",
-            {"externalSecrets": {"secrets": {"fairlead-database": {"*": "dev-store-database"}}}},
         ),
     ],
 )

@@ -6,7 +6,7 @@ locals {
     apiVersion = "v1"
     kind       = "Secret"
     metadata = {
-      name      = "cluster-in-cluster"
+      name      = "in-cluster"
       namespace = "argocd"
       labels = merge(
         {
