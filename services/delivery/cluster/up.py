@@ -104,7 +104,7 @@ def _install_operators(cluster: Cluster, kit: Kit, operators: list[str]) -> None
             "kind": "ConfigMap",
             "metadata": {"name": f"addon-{name}", "namespace": "default"},
         }
-        if cluster.get("configmap", marker["metadata"]["name"]) is None:
+        if cluster.get("configmap", "-n", "default", marker["metadata"]["name"]) is None:
             images, manifests = kind.OPERATORS[name]
             kit.load(cluster, *images)
             kit.install(manifests)
