@@ -14,7 +14,7 @@ PUBLISH = $(if $(PUSH),--push) $(if $(PULL_REQUEST),--pull-request)
   tf-plan tf-apply tf-drift tf-destroy tf-test tf-test-all tf-scan
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  run takes: DOCS=/folder  TRACING=off  OBSERVE=full  AUTH=keys  MODEL_URL=https://…/v1 MODEL=name MODEL_KEY_FILE=/file WAL_ARCHIVE=/folder"
 	@echo "             FAIRLEAD_DATA=/folder  ORCHESTRATOR_PORT=8080 (and LLM_PROXY_, LOCAL_MODELS_, INGESTION_, MLFLOW_, POSTGRES_PORT)"

@@ -25,6 +25,7 @@ esac
 values=(-var-file="environments/$environment.tfvars")
 [[ -z ${ACCOUNT:-} ]] || values+=(-var="account=$ACCOUNT")
 common=(-input=false -lock-timeout=5m)
+[[ -t 1 ]] || export TF_CLI_ARGS=-no-color
 
 "$tool" init -input=false "${backend[@]}" >/dev/null
 case $action in

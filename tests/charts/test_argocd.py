@@ -134,6 +134,24 @@ def test_what_is_deployed_is_valid(environment: str, chart: str) -> None:
     assert invalid(deployed(environment, chart).text) == ""
 
 
+def test_environments_with_the_same_set_run_the_same_images(tmp_path: Path) -> None:
+    """Each of our images, wherever an environment uses it, is the one that image.yaml names: no values pin another."""
+    digests = {name: f"sha256:{number:064x}" for number, name in enumerate(image_set.IMAGES)}
+    same = tmp_path / "image.yaml"
+    same.write_text(image_set.ImageSet("registry.example/team", "aaaa1111", digests).text())
+    allowed = {f"registry.example/team/fairlead-{name}@{digest}" for name, digest in digests.items()}
+    for environment in LAYOUT.environments:
+        used: set[str] = set()
+        for chart in LAYOUT.charts:
+            folder = ARGOCD / "envs" / environment
+            own = folder / f"{chart}.yaml"
+            files = [folder / "common.yaml", same, *([own] if own.exists() else [])]
+            for _, template in render(chart, files, namespace=f"fairlead-{environment}").pods():
+                spec = template["spec"]
+                used |= {container["image"] for container in [*spec.get("initContainers", []), *spec["containers"]]}
+        assert {image for image in used if "fairlead" in image} == allowed, environment
+
+
 def test_no_project_allows_secrets_from_git() -> None:
     for each in root():
         if each["kind"] == "AppProject" and each["metadata"]["name"] != "fairlead-addons":

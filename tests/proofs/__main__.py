@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from delivery.cluster import vault
+from delivery.cluster import kind, vault
 from delivery.cluster.kind import Kit
 from delivery.cluster.kubernetes import Cluster
 from delivery.cluster.up import REGISTRY, Wish, up
@@ -40,6 +40,8 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="nodes beside the control plane")
     parser.add_argument("--name", default="fairlead-e2e", help="name of the kind cluster")
     parser.add_argument("--port", type=int, default=8089, help="where its API is on this machine")
+    parser.add_argument("--no-record", action="store_true", help="leave docs/proofs.md as it is")
+    parser.add_argument("--keep", action="store_true", help="leave the cluster there though everything held")
     arguments = parser.parse_args()
     names = [name for named in arguments.proofs for name in named.split(",")] or list(PROOFS)
     names = SHORT if names == ["short"] else names
@@ -55,7 +57,10 @@ def main() -> int:
         return 1
     broken = _hold(stage, names)
     nodes = len(cluster.get("nodes")["items"])
-    evidence.write(ROOT / "docs/proofs.md", stage.figures, repository.head(), nodes)
+    if not arguments.no_record:
+        evidence.write(ROOT / "docs/proofs.md", stage.figures, repository.head(), nodes)
+    if not (arguments.keep or broken):
+        kind.delete(cluster)
     return broken
 
 

@@ -19,7 +19,6 @@
 {{- if $external }}{{ $_ := set $values "externalSecrets" $external }}{{ end -}}
 {{- if $size }}{{ $_ := set $values "global" (dict "profile" $size) }}{{ end -}}
 {{- if and $files (has .chart (list "orchestrator" "ingestion")) }}{{ $_ := set $values "files" (dict "url" $files) }}{{ end -}}
-{{- with index $facts "fairlead.dev/vault-prefix" }}{{ $_ := set $values "externalSecrets" (dict "prefix" .) }}{{ end -}}
 {{- $domain := index $facts "fairlead.dev/domain" -}}
 {{- if and $domain (eq .chart "platform") -}}
 {{- $_ := set $values "entry" (dict "routes" (dict
