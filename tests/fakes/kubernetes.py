@@ -22,6 +22,7 @@ class Cluster:
         self.account = account
         self.url = ""
         self.requests: list[tuple[str, str]] = []
+        self.watched_from: list[str] = []
         self.tokens = {"first-token"}
         # Answers by verb (`list`, `get`, `watch`, `patch`) instead of the usual one: a status, or `hang` or `drop`.
         self.faults: dict[str, int | str] = {}
@@ -63,18 +64,19 @@ class Cluster:
             self._forgotten = self._version
             self._events.clear()
 
-    def forget_but_the_last(self) -> None:
-        """The same, but who knows the latest version may go on."""
+    def forget_before(self, version: str) -> None:
+        """The same, but who knows this version may go on."""
         with self._changed:
-            self._forgotten = self._version
+            self._forgotten = int(version)
 
-    def bookmark(self) -> None:
-        """Tell all watchers how far they are."""
+    def bookmark(self) -> str:
+        """Tell all watchers how far they are: the version."""
         with self._changed:
             self._version += 1
             item = {"kind": "ConfigMap", "metadata": {"resourceVersion": str(self._version)}}
             self._events.append((self._version, "BOOKMARK", item))
             self._changed.notify_all()
+            return str(self._version)
 
     def cut(self) -> None:
         """Break every open watch off."""
@@ -185,6 +187,7 @@ def _handler(server: _Server) -> type[BaseHTTPRequestHandler]:
             verb = "watch" if "watch" in query else "list" if "fieldSelector" in query else "get"
             if not self._refused(verb, name):
                 if verb == "watch":
+                    cluster.watched_from.append(query["resourceVersion"])
                     self._stream(name, int(query["resourceVersion"]), float(query["timeoutSeconds"]))
                 else:
                     self._answer(*(cluster.listed(name) if verb == "list" else cluster.got(name)))
