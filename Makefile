@@ -10,11 +10,11 @@ CHECKOV := 3.3.30
 PUBLISH = $(if $(PUSH),--push) $(if $(PULL_REQUEST),--pull-request)
 
 .DEFAULT_GOAL := help
-.PHONY: up down images help run stop bootstrap test check format generate check-generated pool-faults bench-retrieval release promote rollback \
+.PHONY: e2e up down images help run stop bootstrap test check format generate check-generated pool-faults bench-retrieval release promote rollback \
   tf-plan tf-apply tf-drift tf-destroy tf-test tf-test-all tf-scan
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  run takes: DOCS=/folder  TRACING=off  OBSERVE=full  AUTH=keys  MODEL_URL=https://…/v1 MODEL=name MODEL_KEY_FILE=/file WAL_ARCHIVE=/folder"
 	@echo "             FAIRLEAD_DATA=/folder  ORCHESTRATOR_PORT=8080 (and LLM_PROXY_, LOCAL_MODELS_, INGESTION_, MLFLOW_, POSTGRES_PORT)"
@@ -71,6 +71,9 @@ up: bootstrap ## A kind cluster with Argo CD and this checkout's platform: ENV=d
 
 down: bootstrap ## Take that cluster away
 	@$(VENV)/python -m delivery down $(ARGS)
+
+e2e: bootstrap ## Hold the proofs on a real cluster and write docs/proofs.md: PROOFS=retune,deploy or short; CLUSTER_KIT=/folder
+	@PYTHONPATH=tests $(VENV)/python -m proofs $(PROOFS) $(ARGS)
 
 release: bootstrap ## Build, push and name this commit's images in dev: REGISTRY=ghcr.io/you or KIND=cluster; PUSH=yes
 	@$(VENV)/python -m delivery release $(if $(REGISTRY),--registry "$(REGISTRY)") $(if $(KIND),--kind "$(KIND)") $(PUBLISH)

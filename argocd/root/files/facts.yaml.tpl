@@ -19,6 +19,14 @@
 {{- if $external }}{{ $_ := set $values "externalSecrets" $external }}{{ end -}}
 {{- if $size }}{{ $_ := set $values "global" (dict "profile" $size) }}{{ end -}}
 {{- if and $files (has .chart (list "orchestrator" "ingestion")) }}{{ $_ := set $values "files" (dict "url" $files) }}{{ end -}}
+{{- $domain := index $facts "fairlead.dev/domain" -}}
+{{- if and $domain (eq .chart "platform") -}}
+{{- $_ := set $values "entry" (dict "routes" (dict
+      "answers" (dict "host" $domain)
+      "traces" (dict "host" (printf "traces.%s" $domain)))) -}}
+{{- else if and $domain (eq .chart "trace-store") -}}
+{{- $_ := set $values "hosts" (list (printf "traces.%s" $domain)) -}}
+{{- end -}}
 {{- if and $identity $annotation -}}
 {{- $_ := set $values "serviceAccount" (dict "annotations" (dict $annotation $identity)) -}}
 {{- if eq $annotation "azure.workload.identity/client-id" -}}

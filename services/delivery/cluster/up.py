@@ -10,7 +10,7 @@ import typer
 from delivery import environments, images
 from delivery.cluster import argo, git_server, kind, local_values, vault
 from delivery.cluster.client import Client
-from delivery.cluster.kind import ENTRY_NODE_PORT, Kit
+from delivery.cluster.kind import ALWAYS, ENTRY_NODE_PORT, Kit
 from delivery.cluster.kubernetes import Cluster, Object
 from delivery.commands import DeliveryError, run
 from delivery.image_set import IMAGES, ImageSet
@@ -54,7 +54,7 @@ def up(repository: Repository, wish: Wish, kit: Kit) -> tuple[Client, Any]:
         step(f"make the cluster {cluster.name}")
         wish.state.mkdir(parents=True, exist_ok=True)
         kind.create(cluster, wish.state, wish.port, wish.workers)
-        kit.load(cluster, wish.operators)
+        kit.load(cluster, *ALWAYS)
     step("load images")
     kind.load(cluster, [built.name(image) for image in (*IMAGES, "git-server")])
     step("install Argo CD and what makes secrets")
@@ -105,7 +105,9 @@ def _install_operators(cluster: Cluster, kit: Kit, operators: list[str]) -> None
             "metadata": {"name": f"addon-{name}", "namespace": "default"},
         }
         if cluster.get("configmap", marker["metadata"]["name"]) is None:
-            kit.install(kind.OPERATORS[name][1])
+            images, manifests = kind.OPERATORS[name]
+            kit.load(cluster, *images)
+            kit.install(manifests)
             cluster.apply(marker)
 
 

@@ -46,11 +46,17 @@ class Pool:
 
 @asynccontextmanager
 async def running(
-    file: Path, port: int, config: Mapping[str, Any], environment: Mapping[str, str] | None = None
+    file: Path,
+    port: int,
+    config: Mapping[str, Any],
+    environment: Mapping[str, str] | None = None,
+    *,
+    mounted: bool = False,
 ) -> AsyncIterator[Pool]:
-    """The pool with this configuration, ready."""
+    """The pool with this configuration, ready; `mounted`: it reads the whole folder, as in a cluster."""
     file.write_text(yaml.safe_dump(dict(config)))
-    command = [sys.executable, "-m", "llm_proxy", "--config", str(file), "--port", str(port)]
+    place = file.parent if mounted else file
+    command = [sys.executable, "-m", "llm_proxy", "--config", str(place), "--port", str(port)]
     quiet = {"FAIRLEAD_LOG_LEVEL": "ERROR"}
     process = subprocess.Popen(command, env=os.environ | quiet | dict(environment or {}))
     try:
