@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # One root, one environment. usage: terraform/run.sh plan|apply|drift|destroy aws|azure|gcp|kind dev|test|prod
 # STATE names where the state is: the bucket, or Azure's storage account (AZURE_STATE_GROUP its resource group). TERRAFORM=tofu
-# takes OpenTofu. plan writes <environment>.tfplan, which apply carries out, and <environment>.plan.txt, which people read.
+# takes OpenTofu. plan writes <environment>.tfplan, which apply carries out, and <environment>.plan.txt, which people read;
+# PLAN_COMMENT=number also writes it under that pull request.
 set -euo pipefail
 cd "$(dirname "$0")"
 fail() { echo "terraform/run.sh: $*" >&2; exit 2; }
@@ -12,6 +13,10 @@ action=${1:-} cloud=${2:-} environment=${3:-}
 [[ -f $cloud/environments/$environment.tfvars ]] || fail "ENV=$environment: there is no terraform/$cloud/environments/$environment.tfvars"
 tool=${TERRAFORM:-$(command -v terraform || command -v tofu || true)}
 [[ -n $tool ]] || fail "install Terraform or OpenTofu, 1.11 or newer"
+if [[ -n ${ACTIONS_ID_TOKEN_REQUEST_URL:-} ]]; then
+  source ./signin.sh
+  signin "$cloud"
+fi
 cd "$cloud"
 
 # Each environment has a folder of its own, so that none is planned with another's state.
@@ -32,6 +37,11 @@ case $action in
   plan)
     "$tool" plan "${common[@]}" "${values[@]}" -out="$environment.tfplan"
     "$tool" show -no-color "$environment.tfplan" >"$environment.plan.txt"
+    if [[ -n ${PLAN_COMMENT:-} ]]; then
+      # GitHub takes 65536 characters; the job's log has the rest.
+      printf '### Terraform: %s/%s\n\n```\n%s\n```\n' "$cloud" "$environment" "$(head -c 60000 "$environment.plan.txt")" |
+        gh pr comment "$PLAN_COMMENT" --body-file -
+    fi
     ;;
   apply)
     [[ -f $environment.tfplan ]] || fail "there is no plan: make tf-plan CLOUD=$cloud ENV=$environment, read it, then apply it"

@@ -146,6 +146,8 @@ module "search" {
   for_each                 = var.search ? local.rows.clusters : {}
   name                     = each.key
   size                     = each.value.size
+  account                  = data.aws_caller_identity.this.account_id
+  region                   = each.value.region
   network_id               = module.network[each.key].id
   subnet_ids               = module.network[each.key].subnet_ids
   client_security_group_id = module.network[each.key].node_security_group_id

@@ -1,9 +1,12 @@
 """The four roots: alike to those who use them, valid, and planned as people rely on, against mocked clouds."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import hcl2
@@ -122,13 +125,19 @@ def test_kind_is_planned_applied_once_and_drifts(tmp_path: Path) -> None:
     kubectl = tmp_path / "bin" / "kubectl"
     kubectl.write_text(f'#!/bin/sh\necho "kubectl $@" >> {tmp_path}/told\necho \'{{"items": []}}\'\n')
     kubectl.chmod(0o755)
-    settings = environment(PATH=f"{tmp_path}/bin{os.pathsep}{os.environ['PATH']}", CONFIRM="kind/dev")
+    gh = tmp_path / "bin" / "gh"
+    gh.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/comment\ncat >> {tmp_path}/comment\n')
+    gh.chmod(0o755)
+    path = f"{tmp_path}/bin{os.pathsep}{os.environ['PATH']}"
+    settings = environment(PATH=path, CONFIRM="kind/dev", PLAN_COMMENT="7")
 
     def run(action: str) -> str:
         done = subprocess.run([copy / "run.sh", action, "kind", "dev"], env=settings, capture_output=True, text=True)
         return done.stdout + done.stderr if done.returncode == 0 else f"exit {done.returncode}: {done.stderr}"
 
     assert "Plan: 1 to add, 0 to change, 0 to destroy." in run("plan")
+    comment = (tmp_path / "comment").read_text()
+    assert comment.startswith("pr comment 7 --body-file -\n### Terraform: kind/dev") and "Plan: 1 to add" in comment
     assert "1 added" in run("apply")
     assert "create cluster --name dev-main" in (tmp_path / "told").read_text()
     assert "role: control-plane" in (tmp_path / "config").read_text().replace('"', "")
@@ -140,3 +149,44 @@ def test_kind_is_planned_applied_once_and_drifts(tmp_path: Path) -> None:
     assert "1 destroyed" in run("destroy")
     told = (tmp_path / "told").read_text()
     assert told.index("kubectl delete application fairlead-root") < told.index("delete cluster --name dev-main")
+
+
+def test_a_workflow_signs_in_with_its_own_token(tmp_path: Path) -> None:
+    class Tokens(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            right = self.headers["Authorization"] == "bearer of-the-job" and self.path.endswith(
+                "audience=sts.amazonaws.com"
+            )
+            self.send_response(200 if right else 403)
+            self.end_headers()
+            self.wfile.write(b'{"value": "a.b.c"}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Tokens)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        settings = environment(
+            RUNNER_TEMP=str(tmp_path),
+            ACTIONS_ID_TOKEN_REQUEST_URL=f"http://127.0.0.1:{server.server_port}/token?v=1",
+            ACTIONS_ID_TOKEN_REQUEST_TOKEN="of-the-job",
+            AWS_ROLE_ARN="arn:aws:iam::111122223333:role/plan",
+            GOOGLE_WORKLOAD_PROVIDER="projects/1/locations/global/workloadIdentityPools/p/providers/github",
+            GOOGLE_SERVICE_ACCOUNT="plan@my-project.iam.gserviceaccount.com",
+        )
+
+        def signed_in(cloud: str, name: str) -> str:
+            script = f'set -eu; source {TERRAFORM}/signin.sh; signin {cloud}; printf %s "${name}"'
+            return subprocess.run(
+                ["bash", "-c", script], env=settings, capture_output=True, text=True, check=True
+            ).stdout
+
+        assert Path(signed_in("aws", "AWS_WEB_IDENTITY_TOKEN_FILE")).read_text() == "a.b.c"
+        google = json.loads(Path(signed_in("gcp", "GOOGLE_APPLICATION_CREDENTIALS")).read_text())
+        assert google["audience"].endswith("/providers/github")
+        assert google["credential_source"]["url"].endswith(f"audience=https:{google['audience']}")
+        assert signed_in("azure", "ARM_USE_OIDC") == "true"
+    finally:
+        server.shutdown()
+        server.server_close()
