@@ -7,10 +7,11 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from delivery.cluster import kind, vault
+from delivery import image_set
+from delivery.cluster import git_server, kind, vault
 from delivery.cluster.kind import Kit
 from delivery.cluster.kubernetes import Cluster
-from delivery.cluster.up import REGISTRY, Wish, up
+from delivery.cluster.up import REGISTRY, Wish, api, up
 from delivery.commands import DeliveryError
 from delivery.image_set import ImageSet
 from delivery.repository import Repository
@@ -40,6 +41,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="nodes beside the control plane")
     parser.add_argument("--name", default="fairlead-e2e", help="name of the kind cluster")
     parser.add_argument("--port", type=int, default=8089, help="where its API is on this machine")
+    parser.add_argument("--as-is", action="store_true", help="on the cluster as it is, without this checkout's changes")
     parser.add_argument("--no-record", action="store_true", help="leave docs/proofs.md as it is")
     parser.add_argument("--keep", action="store_true", help="leave the cluster there though everything held")
     arguments = parser.parse_args()
@@ -51,7 +53,7 @@ def main() -> int:
     folder = ROOT / ".fairlead" / arguments.name
     wish = Wish(cluster, "dev", OPERATORS, arguments.workers, arguments.port, folder)
     try:
-        stage = _stage(repository, wish)
+        stage = _stage(repository, wish, as_is=arguments.as_is)
     except DeliveryError as error:
         print(f"the cluster cannot be made: {error}", file=sys.stderr)
         return 1
@@ -64,9 +66,14 @@ def main() -> int:
     return broken
 
 
-def _stage(repository: Repository, wish: Wish) -> Stage:
-    client, _ = up(repository, wish, Kit.from_environment())
-    images = ImageSet(REGISTRY, repository.image_tag())
+def _stage(repository: Repository, wish: Wish, *, as_is: bool) -> Stage:
+    if as_is:
+        client = api(wish)
+        with git_server.checkout(wish.cluster) as clone:
+            images = image_set.read(clone, wish.environment)
+    else:
+        client, _ = up(repository, wish, Kit.from_environment())
+        images = ImageSet(REGISTRY, repository.image_tag())
     store = client.store_of(ROOT / "samples")
     stage = Stage(repository, wish.cluster, client, store, images)
     key = secrets.token_urlsafe(24)
