@@ -69,6 +69,10 @@ def up(repository: Repository, wish: Wish, kit: Kit) -> tuple[Client, Any]:
     def change(clone: Path) -> None:
         local_values.write(clone, wish.environment, built, wish.operators, network.strip())
 
+    shared = wish.state / "shared" / wish.environment
+    shared.mkdir(parents=True, exist_ok=True)
+    # The pods' user is none of this machine's.
+    shared.chmod(0o777)
     cluster.apply(local_values.shared_volume(wish.environment))
     commit = git_server.push(cluster, repository, change, f"Run {tag} in {wish.environment} of this cluster")
     step(f"have Argo CD deploy {wish.environment} from commit {commit[:12]}")
