@@ -63,6 +63,12 @@ class Stage:
         self.figures.append(Figure(proof, what, value, held))
         print(f"  {'held  ' if held else 'BROKEN'} {what}: {value}", flush=True)
 
+    def note_traffic(self, proof: str, what: str, traffic: Traffic) -> None:
+        """Keep what became of traffic that was to be whole; show the first failures."""
+        self.note(proof, what, traffic.figure(), not traffic.failures)
+        for failure in traffic.failures[:5]:
+            print(f"         {failure}", flush=True)
+
     def merge(self, message: str, change: Callable[[Path], None]) -> str:
         """Change what Git says, as a merged pull request does, and have Argo CD look; the commit."""
         with git_server.checkout(self.cluster) as clone:
