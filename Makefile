@@ -5,13 +5,16 @@ NO_PYTHON := Fairlead needs Python 3.11 or newer and there is no $(PYTHON): inst
 BOOTSTRAP := command -v $(PYTHON) >/dev/null || { echo '$(NO_PYTHON)' >&2; exit 1; }; $(PYTHON) services/standalone/bootstrap.py
 RUN_GROUPS := services standalone $(if $(filter off,$(TRACING)),,tracing)
 ALL_GROUPS := services dev standalone tracing evaluation
+UV = $(or $(shell command -v uv),.tools/uv/bin/uv)
+CHECKOV := 3.3.30
 PUBLISH = $(if $(PUSH),--push) $(if $(PULL_REQUEST),--pull-request)
 
 .DEFAULT_GOAL := help
-.PHONY: up down images help run stop bootstrap test check format generate check-generated pool-faults bench-retrieval release promote rollback
+.PHONY: e2e up down images help run stop bootstrap test check format generate check-generated pool-faults bench-retrieval release promote rollback \
+  tf-plan tf-apply tf-drift tf-destroy tf-test tf-test-all tf-scan
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  run takes: DOCS=/folder  TRACING=off  OBSERVE=full  AUTH=keys  MODEL_URL=https://…/v1 MODEL=name MODEL_KEY_FILE=/file WAL_ARCHIVE=/folder"
 	@echo "             FAIRLEAD_DATA=/folder  ORCHESTRATOR_PORT=8080 (and LLM_PROXY_, LOCAL_MODELS_, INGESTION_, MLFLOW_, POSTGRES_PORT)"
@@ -27,8 +30,12 @@ run: ## Run the whole platform on this machine, in the foreground; Ctrl-C stops 
 stop: ## Stop the platform that runs in this folder
 	@$(VENV)/python -m standalone stop
 
-bootstrap: ## Install everything for development into .venv
+bootstrap: ## Install everything for development into .venv; with CLUSTER= CLOUD= ENV=, give that cluster to Argo CD
 	@$(BOOTSTRAP) $(ALL_GROUPS)
+ifneq (,$(and $(CLUSTER),$(filter bootstrap,$(MAKECMDGOALS))))
+	@$(VENV)/python -m delivery bootstrap --cluster "$(CLUSTER)" --cloud "$(CLOUD)" --environment "$(ENV)" \
+	  --repository "$(REPOSITORY)" --revision "$(REVISION)" --context "$(CONTEXT)"
+endif
 
 test: bootstrap ## Run every test
 	@$(VENV)/pytest -n auto --dist loadfile
@@ -65,6 +72,9 @@ up: bootstrap ## A kind cluster with Argo CD and this checkout's platform: ENV=d
 down: bootstrap ## Take that cluster away
 	@$(VENV)/python -m delivery down $(ARGS)
 
+e2e: bootstrap ## Hold the proofs on a real cluster and write docs/proofs.md: PROOFS=retune,deploy or short; CLUSTER_KIT=/folder
+	@PYTHONPATH=tests $(VENV)/python -m proofs $(PROOFS) $(ARGS)
+
 release: bootstrap ## Build, push and name this commit's images in dev: REGISTRY=ghcr.io/you or KIND=cluster; PUSH=yes
 	@$(VENV)/python -m delivery release $(if $(REGISTRY),--registry "$(REGISTRY)") $(if $(KIND),--kind "$(KIND)") $(PUBLISH)
 
@@ -84,3 +94,27 @@ drill-%: bootstrap ## Provoke one alert against a platform of its own and see it
 
 bench-%: bootstrap ## Run one benchmark; ARGS="…" goes to it
 	@$(VENV)/python tests/load/bench_$(subst -,_,$*).py $(ARGS)
+
+tf-plan: ## Terraform: what would change; CLOUD=aws|azure|gcp|kind ENV=dev|test|prod STATE=bucket (docs/terraform.md)
+	@terraform/run.sh plan "$(CLOUD)" "$(ENV)"
+
+tf-apply: ## Carry out the plan that tf-plan wrote
+	@terraform/run.sh apply "$(CLOUD)" "$(ENV)"
+
+tf-drift: ## Fail where what is there is not what Git says
+	@terraform/run.sh drift "$(CLOUD)" "$(ENV)"
+
+tf-destroy: ## Take the platform out of its clusters, then destroy everything: CONFIRM=cloud/environment
+	@terraform/run.sh destroy "$(CLOUD)" "$(ENV)"
+
+tf-test: bootstrap ## Test inventories, AWS and kind; AWS is applied to an emulator
+	@$(BOOTSTRAP) $(ALL_GROUPS) terraform
+	@$(VENV)/pytest -q tests/terraform
+
+tf-test-all: bootstrap ## As tf-test, and Azure and Google Cloud with mocks, and checkov
+	@$(BOOTSTRAP) $(ALL_GROUPS) terraform
+	@TERRAFORM_CLOUDS=all $(VENV)/pytest -q tests/terraform
+	@$(MAKE) --no-print-directory tf-scan
+
+tf-scan: bootstrap ## Look for what checkov holds against it; terraform/.checkov.yaml lists what is passed over, and why
+	@$(UV) tool run --python 3.12 checkov==$(CHECKOV) --config-file terraform/.checkov.yaml --directory terraform

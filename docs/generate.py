@@ -13,6 +13,7 @@ from generators import (
     chart_values,
     configuration,
     dashboards,
+    footprint,
     metrics,
     recording_rules,
     redaction,
@@ -34,6 +35,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     **chart_schemas.files(),
     **admission.files(),
     "docs/charts.md": chart_values.text,
+    "docs/footprint.md": footprint.text,
     # After the rules that it lists.
     "docs/alerts.md": alerts.text,
 }

@@ -32,9 +32,11 @@ so:
 |---|---|---|
 | `fairlead-api-keys` | `keys.json`: hashed API keys | every service; an edit is effective within seconds |
 | `fairlead-service-keys` | one for each service, by the chart's name | that service alone; read afresh |
-| `fairlead-database` | `url`, `owner-url`, vector-store's own | services, the migration (`owner-url`); at start |
+| `fairlead-database` | `url`, `owner-url` | services; migration and retention; at start |
+| `fairlead-database` | `mlflow-url`, `superuser-password` | trace-store; the database's own first start and Jobs |
 | `fairlead-model-keys` | any: keys of endpoints | llm-proxy; an edit is effective within seconds |
-| `fairlead-trace-store` | `authorization` and what trace-store needs | orchestrator, trace-collector; at start |
+| `fairlead-trace-store` | `username`, `password`, `flask-secret-key` | trace-store; at start |
+| `fairlead-trace-store` | `authorization` | orchestrator, trace-collector; read afresh |
 
 **Tunables** are a ConfigMap `RELEASE-tunables`, one key for each tunable by its dotted path (of the pool:
 `config.yaml`). It is no part of the pods' checksum: an edit restarts nothing. What is read at start alone does.

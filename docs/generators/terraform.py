@@ -1,4 +1,4 @@
-"""What Terraform's files say, as tables: rules, columns, inputs and outputs, the graph of modules; and the rules' own test."""
+"""What Terraform's files say, as tables: rules, columns, inputs, outputs, modules; and the test of the rules."""
 
 import re
 from collections.abc import Iterator
@@ -76,8 +76,8 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "## Tables and rules"
     yield ""
-    yield "A plan fails with every rule that a row breaks: the file, the row, the cell, the rule. `tests/terraform/bad/` has a"
-    yield "file that breaks each, named `<table>.<rule>.csv`."
+    yield "A plan fails with every rule that a row breaks: the file, the row, the cell, the rule."
+    yield "`tests/terraform/bad/` has a file that breaks each, named `<table>.<rule>.csv`."
     yield from ["", "### Every table", "", "| rule | what it says |", "|---|---|"]
     shared = _shared_rules("file_rules") + _shared_rules("shared_rules")
     yield from (f"| `{rule}` | {_cell(says)} |" for rule, says in shared)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from delivery import environments, root_file
-from delivery.cli_cluster import down_command, up_command
+from delivery.cli_cluster import bootstrap_command, down_command, up_command
 from delivery.cli_images import images_command
 from delivery.plain_errors import plain_errors
 from delivery.promote import promote
@@ -26,6 +26,7 @@ HERE = Path()
 app.command("images")(images_command)
 app.command("up")(up_command)
 app.command("down")(down_command)
+app.command("bootstrap")(bootstrap_command)
 
 
 @app.command("release")

@@ -1,4 +1,4 @@
-"""`python -m delivery up` and `down`."""
+"""`python -m delivery up`, `down` and `bootstrap`."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from delivery.cluster import kind
+from delivery.cluster.bootstrap import bootstrap, ground, reached
 from delivery.cluster.kind import OPERATORS, Kit
 from delivery.cluster.kubernetes import Cluster
 from delivery.cluster.up import Wish, up
@@ -51,3 +52,22 @@ def down_command(name: Annotated[str, typer.Option(help="Name of the kind cluste
     """Take the cluster away with everything in it."""
     with plain_errors():
         kind.delete(Cluster(name))
+
+
+def bootstrap_command(
+    cluster: Annotated[str, typer.Option(help="Name of the row of clusters.csv.")],
+    cloud: Annotated[str, typer.Option(help="aws, azure, gcp or kind.")],
+    environment: Annotated[str, typer.Option(help="dev, test or prod.")],
+    repository: Annotated[str, typer.Option(help="What Argo CD reads; empty: what argocd/root.yaml says.")] = "",
+    revision: Annotated[str, typer.Option(help="Its branch, tag or commit; empty: what argocd/root.yaml says.")] = "",
+    context: Annotated[str, typer.Option(help="kubectl's context; empty: the current one.")] = "",
+) -> None:
+    """Have Argo CD take over a cluster that Terraform made."""
+    with plain_errors():
+        root = Repository.around(Path()).root
+        folder = root / "terraform" / cloud
+        if not (folder / "main.tf").exists():
+            raise DeliveryError(f"CLOUD={cloud}: there is no terraform/{cloud}; there are aws, azure, gcp and kind")
+        found = ground(folder, environment, cluster)
+        bootstrap(reached(found, context), found, root, repository, revision, Kit.from_environment())
+        typer.echo(f"{cluster} is Argo CD's now. Watch: kubectl get applications -n argocd")

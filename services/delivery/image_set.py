@@ -1,5 +1,6 @@
 """Which images an environment runs: one small file per environment, read and written here."""
 
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from delivery.commands import DeliveryError
 IMAGES = ("orchestrator", "llm-proxy", "local-models", "ingestion", "observability", "mlflow", "postgres")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-HEADER = "# The images of every service. Written by make release, make promote and make rollback; not by hand.\n"
+HEADER = "# The images of every service. Written by make release, make promote and make rollback; not by hand."
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,11 @@ class ImageSet:
 
     def text(self) -> str:
         """The file's content; the same set always gives the same bytes, so that a diff shows only a change."""
-        image = {"registry": self.registry, "tag": self.tag, "digests": dict(sorted(self.digests.items()))}
-        return HEADER + yaml.safe_dump({"global": {"image": image}}, sort_keys=False, default_style=None)
+        # JSON's quotes: a tag such as 12e45 is text to us and a number to YAML in Go.
+        lines = [f"    registry: {json.dumps(self.registry)}", f"    tag: {json.dumps(self.tag)}"]
+        lines += ["    digests:" if self.digests else "    digests: {}"]
+        lines += [f"      {image}: {json.dumps(digest)}" for image, digest in sorted(self.digests.items())]
+        return "\n".join((HEADER, "global:", "  image:", *lines, ""))
 
 
 def path(environment: str) -> str:

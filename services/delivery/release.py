@@ -60,7 +60,14 @@ def publish(repository: Repository, remote: str) -> None:
     branch = repository.branch()
     for attempt in range(1, PUSH_ATTEMPTS + 1):
         repository.git("fetch", "--quiet", remote, branch)
-        repository.git("rebase", "--quiet", "FETCH_HEAD")
+        try:
+            repository.git("rebase", "--quiet", "FETCH_HEAD")
+        except DeliveryError as error:
+            repository.git("rebase", "--abort")
+            raise DeliveryError(
+                f"somebody else released to {remote}/{branch} meanwhile: your images are pushed, your commit is not. "
+                f"Take theirs (git reset --hard FETCH_HEAD), then make release again. ({error})"
+            ) from error
         try:
             repository.git("push", "--quiet", remote, f"HEAD:refs/heads/{branch}")
         except DeliveryError:

@@ -1,5 +1,6 @@
 """What Kubernetes would be told: charts rendered as Argo CD renders them, and how two renderings differ."""
 
+import re
 from collections.abc import Mapping
 from difflib import unified_diff
 from pathlib import Path
@@ -32,17 +33,22 @@ def render(root: Path, environment: str, charts: tuple[str, ...]) -> dict[str, s
 
 
 def difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    """A unified diff, chart after chart; empty where nothing changes."""
+    """A unified diff, object after object; empty where nothing changes."""
     parts: list[str] = []
-    for chart in after:
-        parts += unified_diff(
-            before.get(chart, "").splitlines(),
-            after[chart].splitlines(),
-            f"{chart} (now)",
-            f"{chart} (then)",
-            "",
-            "",
-            3,
-            "",
-        )
+    for chart in {**before, **after}:
+        old, new = _objects(before.get(chart, "")), _objects(after.get(chart, ""))
+        for name in {**old, **new}:
+            title = f"{chart}: {name}"
+            parts += unified_diff(old.get(name, []), new.get(name, []), title, title, "(now)", "(then)", 3, "")
     return "\n".join(parts)
+
+
+def _objects(text: str) -> dict[str, list[str]]:
+    """The lines of each object, by its kind and name."""
+    found: dict[str, list[str]] = {}
+    for document in re.split(r"^---.*\n", text, flags=re.MULTILINE):
+        kind = re.search(r"^kind: (.+)$", document, re.MULTILINE)
+        name = re.search(r"^  name: (.+)$", document, re.MULTILINE)
+        if kind and name:
+            found[f"{kind[1]} {name[1]}"] = document.splitlines()
+    return found

@@ -29,6 +29,8 @@ COUNTERS = (
 GAUGES = (QUEUED, UNDECIDED, WAITING, HELD)
 BUFFER = "otlp_http/buffer"
 MLFLOW = "otlp_http/mlflow"
+# From the first of two tiers of collectors to the second.
+BETWEEN_TIERS = "loadbalancing"
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,10 @@ def _sampler(reading: Reading, edge: float) -> Hop:
     decided = reading.total(INCOMING, processor="filter/kept")
     waiting, dropped = reading.total(UNDECIDED), reading.total(TOO_EARLY)
     went = {"decided": decided}
-    inside = max(0.0, accepted - decided)
+    for reason, name in ({"queued before it": WAITING, "dropped: the queue before it was full": NOT_QUEUED}).items():
+        if between := reading.total(name, exporter=BETWEEN_TIERS):
+            went[reason] = between
+    inside = max(0.0, accepted - sum(went.values()))
     if dropped:
         went[f"dropped: {dropped:.0f} traces too many to wait for"] = inside
     elif waiting:

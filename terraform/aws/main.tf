@@ -12,7 +12,8 @@ locals {
         cluster         = module.cluster[name].name
         domain          = cluster.domain
         registry        = var.registry.url != "" ? var.registry.url : module.registry[0].url
-        vault           = module.vault.prefix
+        vault           = var.region
+        vault-prefix    = module.vault.prefix
         database-host   = try([for key, row in local.rows.databases : module.database[key].host if row.cluster == name][0], "")
         database-secret = try([for key, row in local.rows.databases : module.database[key].secret if row.cluster == name][0], "")
         files-url       = try([for key, row in local.rows.storage : module.storage[key].url if row.purpose == "files"][0], "")
@@ -21,7 +22,7 @@ locals {
         search-url      = try(module.search[name].url, "")
       },
       {
-        for purpose in ["external-secrets", "external-dns", "llm-proxy", "ingestion", "orchestrator", "backups"] : "identity-${purpose}" =>
+        for purpose in ["external-secrets", "external-dns", "llm-proxy", "ingestion", "orchestrator", "vector-store"] : "identity-${purpose}" =>
         try([for key, row in local.rows.identities : module.identity[key].id if row.cluster == name && row.purpose == purpose][0], "")
       },
     )
@@ -45,7 +46,7 @@ module "vault" {
   source              = "../modules/aws/vault"
   environment         = var.environment
   account             = data.aws_caller_identity.this.account_id
-  secrets             = ["api-keys", "service-keys", "model-keys", "trace-store"]
+  secrets             = ["fairlead-api-keys", "fairlead-service-keys", "fairlead-model-keys", "fairlead-trace-store"]
   deletion_protection = var.deletion_protection
   tags                = local.shared
 }
@@ -145,6 +146,8 @@ module "search" {
   for_each                 = var.search ? local.rows.clusters : {}
   name                     = each.key
   size                     = each.value.size
+  account                  = data.aws_caller_identity.this.account_id
+  region                   = each.value.region
   network_id               = module.network[each.key].id
   subnet_ids               = module.network[each.key].subnet_ids
   client_security_group_id = module.network[each.key].node_security_group_id
@@ -174,4 +177,13 @@ module "bridge" {
   size        = each.value.size
   addons      = var.addons
   facts       = local.facts[each.key]
+
+  vault = {
+    provider = { aws = {
+      service = "SecretsManager"
+      region  = var.region
+      auth    = { jwt = { serviceAccountRef = { name = "fairlead-vault", namespace = "external-secrets" } } }
+    } }
+    annotations = { "eks.amazonaws.com/role-arn" = local.facts[each.key]["identity-external-secrets"] }
+  }
 }

@@ -3,6 +3,11 @@ output "cluster_secrets" {
   value       = { for name, bridge in module.bridge : name => bridge.secret }
 }
 
+output "vault_access" {
+  description = "What External Secrets reads each cluster's vault with: `make bootstrap CLUSTER=…` applies it."
+  value       = { for name, bridge in module.bridge : name => bridge.vault_access }
+}
+
 output "facts" {
   description = "What the secret's annotations say, for each cluster."
   value       = local.facts

@@ -16,6 +16,7 @@ locals {
         domain          = cluster.domain
         registry        = var.registry.url != "" ? var.registry.url : module.registry[0].url
         vault           = module.vault.url
+        vault-prefix    = ""
         database-host   = try([for key, row in local.rows.databases : module.database[key].host if row.cluster == name][0], "")
         database-secret = try([for key, row in local.rows.databases : module.database[key].secret if row.cluster == name][0], "")
         files-url       = try([for key, row in local.rows.storage : module.storage[key].url if row.purpose == "files"][0], "")
@@ -24,7 +25,7 @@ locals {
         search-url      = try(module.search[name].url, "")
       },
       {
-        for purpose in ["external-secrets", "external-dns", "llm-proxy", "ingestion", "orchestrator", "backups"] : "identity-${purpose}" =>
+        for purpose in ["external-secrets", "external-dns", "llm-proxy", "ingestion", "orchestrator", "vector-store"] : "identity-${purpose}" =>
         try([for key, row in local.rows.identities : module.identity[key].id if row.cluster == name && row.purpose == purpose][0], "")
       },
     )
@@ -199,4 +200,16 @@ module "bridge" {
   size        = each.value.size
   addons      = var.addons
   facts       = local.facts[each.key]
+
+  vault = {
+    provider = { azurekv = {
+      authType          = "WorkloadIdentity"
+      vaultUrl          = module.vault.url
+      serviceAccountRef = { name = "fairlead-vault", namespace = "external-secrets" }
+    } }
+    annotations = {
+      "azure.workload.identity/client-id" = local.facts[each.key]["identity-external-secrets"]
+      "azure.workload.identity/tenant-id" = data.azurerm_client_config.this.tenant_id
+    }
+  }
 }

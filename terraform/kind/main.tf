@@ -13,6 +13,7 @@ locals {
         domain          = cluster.domain
         registry        = var.registry.url
         vault           = ""
+        vault-prefix    = ""
         database-host   = ""
         database-secret = ""
         files-url       = ""
@@ -21,7 +22,7 @@ locals {
         search-url      = ""
       },
       {
-        for purpose in ["external-secrets", "external-dns", "llm-proxy", "ingestion", "orchestrator", "backups"] : "identity-${purpose}" => ""
+        for purpose in ["external-secrets", "external-dns", "llm-proxy", "ingestion", "orchestrator", "vector-store"] : "identity-${purpose}" => ""
       },
     )
   }

@@ -1,6 +1,7 @@
 """What Argo CD is told: projects, applications of every chart in every environment, operators by label."""
 
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,16 @@ EACH = [(environment, chart) for environment in LAYOUT.environments for chart in
 
 def root(values: dict[str, Any] = PLACE) -> list[Object]:
     """The root chart's objects."""
+    return list(yaml.safe_load_all(root_text(yaml.safe_dump(values))))
+
+
+@cache
+def root_text(values: str) -> str:
     command = ["helm", "template", "fairlead-root", str(ARGOCD / "root"), "--namespace", "argocd", "--values", "-"]
-    done = subprocess.run(command, input=yaml.safe_dump(values), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, input=values, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Refused(done.stderr)
-    return [each for each in yaml.safe_load_all(done.stdout) if each]
+    return done.stdout
 
 
 def named(objects: list[Object], kind: str, name: str) -> Object:
@@ -48,6 +54,7 @@ def application(environment: str, values: dict[str, Any] = PLACE) -> Object:
     return named(root(values), "ApplicationSet", f"fairlead-{environment}")["spec"]["template"]
 
 
+@cache
 def deployed(environment: str, chart: str) -> Rendered:
     """The chart as Argo CD renders it: with the application's value files, seen from the chart's folder."""
     source = application(environment)["spec"]["source"]
@@ -127,6 +134,24 @@ def test_what_is_deployed_is_valid(environment: str, chart: str) -> None:
     assert invalid(deployed(environment, chart).text) == ""
 
 
+def test_environments_with_the_same_set_run_the_same_images(tmp_path: Path) -> None:
+    """Each of our images, wherever an environment uses it, is the one that image.yaml names: no values pin another."""
+    digests = {name: f"sha256:{number:064x}" for number, name in enumerate(image_set.IMAGES)}
+    same = tmp_path / "image.yaml"
+    same.write_text(image_set.ImageSet("registry.example/team", "aaaa1111", digests).text())
+    allowed = {f"registry.example/team/fairlead-{name}@{digest}" for name, digest in digests.items()}
+    for environment in LAYOUT.environments:
+        used: set[str] = set()
+        for chart in LAYOUT.charts:
+            folder = ARGOCD / "envs" / environment
+            own = folder / f"{chart}.yaml"
+            files = [folder / "common.yaml", same, *([own] if own.exists() else [])]
+            for _, template in render(chart, files, namespace=f"fairlead-{environment}").pods():
+                spec = template["spec"]
+                used |= {container["image"] for container in [*spec.get("initContainers", []), *spec["containers"]]}
+        assert {image for image in used if "fairlead" in image} == allowed, environment
+
+
 def test_no_project_allows_secrets_from_git() -> None:
     for each in root():
         if each["kind"] == "AppProject" and each["metadata"]["name"] != "fairlead-addons":
@@ -164,6 +189,18 @@ def test_the_schema_goes_before_the_services_and_a_question_comes_after(environm
         "orchestrator": ("", 0),
         "orchestrator-smoke": ("PostSync", 0),
     }
+
+
+@pytest.mark.parametrize("environment", LAYOUT.environments)
+def test_a_version_that_does_not_start_is_given_up_soon(environment: str) -> None:
+    """A sync that waits for it takes no other commit, not even the one that mends it."""
+    for chart in LAYOUT.charts:
+        for each in deployed(environment, chart).of("Deployment", "Rollout"):
+            started = each["spec"]["template"]["spec"]["containers"][0]["startupProbe"]
+            may_take = started["periodSeconds"] * started["failureThreshold"]
+            assert may_take < each["spec"].get("progressDeadlineSeconds", 600) <= 300, each["metadata"]["name"]
+        for each in deployed(environment, chart).of("Job"):
+            assert each["spec"]["activeDeadlineSeconds"] <= 900, each["metadata"]["name"]
 
 
 def test_tunables_may_be_edited_by_hand_in_dev_alone() -> None:
@@ -242,6 +279,21 @@ def test_each_operator_is_switched_by_its_own_label_and_pinned() -> None:
             },
         ),
         ({"cloud": "kind", "identity-ingestion": "x"}, {}, "ingestion", {}),
+        (
+            {"database-secret": "dev-store-database"},
+            {},
+            "vector-store",
+            {"externalSecrets": {"secrets": {"fairlead-database": {"*": "dev-store-database"}}}},
+        ),
+        ({"vault-prefix": "fairlead-prod/"}, {}, "llm-proxy", {"externalSecrets": {"prefix": "fairlead-prod/"}}),
+        ({"domain": "prod.example"}, {}, "trace-store", {"hosts": ["traces.prod.example"]}),
+        ({"domain": "prod.example"}, {}, "orchestrator", {}),
+        (
+            {"domain": "prod.example"},
+            {},
+            "platform",
+            {"entry": {"routes": {"answers": {"host": "prod.example"}, "traces": {"host": "traces.prod.example"}}}},
+        ),
     ],
 )
 def test_what_terraform_knows_of_a_cluster_reaches_the_charts(
@@ -262,8 +314,8 @@ def test_what_terraform_knows_of_a_cluster_reaches_the_charts(
     assert done.returncode == 0, done.stderr
     values = yaml.safe_load(done.stdout)["spec"]["source"]["helm"]["valuesObject"]
     assert values == expected
-    if chart in charts():
-        render(chart, values=values)
+    # The chart takes them.
+    render(chart, values=values)
 
 
 def group_and_kind(each: Object) -> tuple[str, str]:

@@ -23,8 +23,6 @@ SETTINGS: dict[str, type[ServiceSettings]] = {
     "local-models": LocalModelsSettings,
     "ingestion": IngestionSettings,
 }
-# Read beside the settings: by common.live_config where it watches the API server.
-BESIDE = {"FAIRLEAD_CONFIG_MAP", "FAIRLEAD_LAST_GOOD_CONFIG_MAP"}
 
 
 def main_container(found: Rendered) -> Object:
@@ -37,7 +35,7 @@ def test_the_service_understands_all_that_it_is_told(chart: str, monkeypatch: py
     for name in [name for name in os.environ if name.startswith("FAIRLEAD_")]:
         monkeypatch.delenv(name)
     container = main_container(render(chart))
-    known = {f"FAIRLEAD_{field.upper()}" for field in SETTINGS[chart].model_fields} | BESIDE
+    known = {f"FAIRLEAD_{field.upper()}" for field in SETTINGS[chart].model_fields}
     for variable in container["env"]:
         assert variable["name"] in known
         monkeypatch.setenv(variable["name"], variable.get("value", "postgresql://from-a-secret"))

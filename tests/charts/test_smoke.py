@@ -25,6 +25,7 @@ class Server(ThreadingHTTPServer):
 
     replies: list[tuple[int, Any]]
     asked: list[tuple[str, dict[str, Any]]]
+    health: dict[str, Any]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -39,6 +40,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(reply).encode())
 
+    def do_GET(self) -> None:
+        self.server.asked.append(("", {"path": self.path}))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(self.server.health).encode())
+
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
@@ -46,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Handler) as served:
-        served.replies, served.asked = [(200, GOOD)], []
+        served.replies, served.asked, served.health = [(200, GOOD)], [], {"state": "ok", "degraded": []}
         thread = threading.Thread(target=served.serve_forever)
         thread.start()
         yield served
@@ -105,3 +112,21 @@ def test_a_service_that_comes_up_late_is_waited_for(server: Server) -> None:
     server.replies = [(503, {"error": {}}), (200, GOOD)]
     assert smoke(server, patience_s=30).returncode == 0
     assert len(server.asked) == 2
+
+
+NOTHING_YET = (404, {"error": {"message": "There is no vector store named default yet.", "code": "not_found"}})
+
+
+def test_a_platform_without_documents_passes_when_every_part_is_well(server: Server) -> None:
+    server.replies = [NOTHING_YET]
+    assert smoke(server).returncode == 0
+    server.health = {"state": "degraded", "degraded": ["pool"]}
+    done = smoke(server)
+    assert done.returncode != 0
+    assert "pool" in done.stderr
+
+
+@pytest.mark.parametrize("values", [{"needsCitation": True}, {"application": "handbook"}])
+def test_without_documents_what_needs_them_fails(server: Server, values: dict[str, Any]) -> None:
+    server.replies = [NOTHING_YET]
+    assert smoke(server, **values).returncode != 0

@@ -1,11 +1,12 @@
 """The trace collector's chart with the real collector: it takes what is rendered, and credentials out of Secrets."""
 
+import asyncio
 import os
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
 from charts.rendering import Object, Refused, Rendered, Scenario, needs_helm, render, rendered, scenarios
 from fakes import otlp
@@ -14,6 +15,7 @@ from integration.trace_collector.collector_process import needs_collector
 from observability.settings import BufferSettings, RemovalSettings
 
 pytestmark = needs_helm
+AT_ONCE = {"FAIRLEAD_TRACES_WAIT_AFTER_ROOT": "1s"}
 SCENARIOS = [scenario for scenario in scenarios() if scenario.chart == "trace-collector"]
 BY_SECRET = {"FAIRLEAD_LANGFUSE_AUTH": "cGs6c2s=", "FAIRLEAD_OTLP_BACKEND_AUTHORIZATION": "Bearer x"}
 
@@ -66,31 +68,43 @@ def test_the_collector_takes_what_is_rendered(scenario: Scenario, part: str, tmp
 
 
 @needs_collector
-async def test_credentials_come_out_of_mounted_secrets_and_are_read_again(tmp_path: Path) -> None:
+async def test_both_tiers_as_rendered_and_credentials_that_are_read_again(tmp_path: Path) -> None:
     found = render("trace-collector", values={"keep": {"percent": 0}})
-    files = mounted(found, "sampling", tmp_path)
+    first, second = tmp_path / "agent", tmp_path / "sampling"
+    first.mkdir()
+    second.mkdir()
+    here = {
+        "FAIRLEAD_COLLECTOR_HOST": "127.0.0.1",
+        "FAIRLEAD_TRACES_WAIT": "3s",
+        "FAIRLEAD_TRACES_WAIT_AFTER_ROOT": "1s",
+    }
     async with otlp.backend() as mlflow, otlp.backend() as buffer:
-        told: Mapping[str, str] = environment(container(found, "sampling")) | {
-            "FAIRLEAD_COLLECTOR_HOST": "127.0.0.1",
-            "FAIRLEAD_COLLECTOR_DATA": str(tmp_path / "queue"),
-            "FAIRLEAD_TRACES_WAIT": "3s",
-            "FAIRLEAD_TRACES_WAIT_AFTER_ROOT": "1s",
-            "FAIRLEAD_MLFLOW_URL": mlflow.url,
-            "FAIRLEAD_TRACE_BUFFER_URL": buffer.url,
-        }
-        async with collector_process.running(tmp_path, files, told) as collector:
-            await otlp.send(collector.url, otlp.trace("held"))
-            await buffer.until(lambda got: len(got.spans) == 2)
-            await otlp.send(collector.promoted_url, otlp.trace("promoted"))
+        told = environment(container(found, "sampling")) | here
+        told |= {"FAIRLEAD_MLFLOW_URL": mlflow.url, "FAIRLEAD_TRACE_BUFFER_URL": buffer.url}
+        files = mounted(found, "sampling", second)
+        queue = {"FAIRLEAD_COLLECTOR_DATA": str(second / "queue")}
+        async with collector_process.running(second, files, told | queue) as sampler:
+            # In a cluster the sampler's name comes from DNS, which this machine has not.
+            names = [f"127.0.0.1:{sampler.ports['GRPC_PORT']}"]
+            resolver = {"exporters": {"loadbalancing": {"resolver": {"dns": None, "static": {"hostnames": names}}}}}
+            (first / "resolver.yaml").write_text(yaml.safe_dump(resolver))
+            files = [*mounted(found, "agent", first), first / "resolver.yaml"]
+            queue = {"FAIRLEAD_COLLECTOR_DATA": str(first / "queue")}
+            told = environment(container(found, "agent")) | here | queue
+            async with collector_process.running(first, files, told) as agent:
+                await otlp.send(agent.url, otlp.trace("held"))
+                await buffer.until(lambda got: len(got.spans) == 2)
+            await otlp.send(sampler.promoted_url, otlp.trace("promoted"))
             await mlflow.until(lambda got: len(got.spans) == 2)
             # As the kubelet does: another file under the same name.
-            new = tmp_path / "trace-store" / "new"
+            new = second / "trace-store" / "new"
             new.write_text("Basic second")
-            new.rename(tmp_path / "trace-store" / "authorization")
-            while mlflow.headers[-1]["authorization"] != "Basic second":
-                arrived = len(mlflow.headers)
-                await otlp.send(collector.promoted_url, otlp.trace("promoted"))
-                await mlflow.until(lambda got, arrived=arrived: len(got.headers) > arrived)
+            new.rename(second / "trace-store" / "authorization")
+            async with asyncio.timeout(30):
+                while mlflow.headers[-1]["authorization"] != "Basic second":
+                    arrived = len(mlflow.headers)
+                    await otlp.send(sampler.promoted_url, otlp.trace("promoted"))
+                    await mlflow.until(lambda got, arrived=arrived: len(got.headers) > arrived)
     assert mlflow.headers[0]["authorization"] == "Basic first"
     assert buffer.headers[0]["authorization"] == "Bearer Basic first"
 

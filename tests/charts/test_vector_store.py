@@ -192,3 +192,37 @@ def test_the_cluster_s_pods_carry_the_labels_by_which_policies_find_them() -> No
     wanted = policy["spec"]["podSelector"]["matchLabels"]
     assert wanted.items() <= cluster["spec"]["inheritedMetadata"]["labels"].items()
     assert wanted.items() <= pooler["spec"]["template"]["metadata"]["labels"].items()
+
+
+@needs_helm
+@pytest.mark.parametrize(
+    ("destination", "secret", "wanted"),
+    [
+        ("s3://b/p", "", {"destinationPath": "s3://b/p", "s3Credentials": {"inheritFromIAMRole": True}}),
+        ("gs://b", "", {"destinationPath": "gs://b", "googleCredentials": {"gkeEnvironment": True}}),
+        (
+            "az://account/container/p",
+            "",
+            {
+                "destinationPath": "https://account.blob.core.windows.net/container/p",
+                "azureCredentials": {"inheritFromAzureAD": True},
+            },
+        ),
+        (
+            "s3://b",
+            "x",
+            {
+                "destinationPath": "s3://b",
+                "s3Credentials": {
+                    "accessKeyId": {"name": "x", "key": "access-key-id"},
+                    "secretAccessKey": {"name": "x", "key": "secret-access-key"},
+                },
+            },
+        ),
+    ],
+)
+def test_backups_of_the_cluster_go_to_any_cloud(destination: str, secret: str, wanted: dict[str, object]) -> None:
+    backup = {"enabled": True, "destination": destination, "credentials": {"secret": secret}}
+    (cluster,) = render("vector-store", values={"mode": "cluster", "backup": backup}).of("Cluster")
+    found = cluster["spec"]["backup"]["barmanObjectStore"]
+    assert wanted.items() <= found.items()

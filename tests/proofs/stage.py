@@ -53,7 +53,9 @@ class Stage:
     def traffic(self, **more: Any) -> Iterator[Traffic]:
         """Constant traffic while the context is open."""
         with flowing(self.client.url, self.client.key, self.store, **more) as traffic:
-            time.sleep(2)
+            self.until(
+                "the first answer", lambda: "" if traffic.answered else "; ".join(traffic.failures[-1:]) or "none", 120
+            )
             yield traffic
 
     def note(self, proof: str, what: str, value: str, held: bool) -> None:

@@ -1,4 +1,4 @@
-"""The AWS root applied for real, to an emulator on loopback: what the inventory says is what there is, and nothing is left."""
+"""The AWS root applied for real, to an emulator on loopback, and read back: the inventory, and at the end nothing."""
 
 import csv
 import json
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from terraform.runs import Folder, copied, initialised
 
 boto3 = pytest.importorskip("boto3", reason="the dependency group terraform is not installed: make tf-test brings it")
@@ -258,7 +259,7 @@ def test_a_row_more_of_each_kind_needs_no_code(aws: Aws) -> None:
         "model_deployments": f"dev-rerank,dev,us-east-1,cohere.rerank-v3-5:0,1,50,0,false,{owner}",
         "databases": f"dev-second,dev,dev-second,18,medium,64,true,14,false,{owner}",
         "storage": f"dev-logs,dev,{REGION},logs,30,false,false,{owner}",
-        "firewall_rules": f"dev-probe,dev,dev-main,ingress,tcp,30000-30010,198.51.100.7/32,200,The probe of the office,{owner}",
+        "firewall_rules": f"dev-probe,dev,dev-main,ingress,tcp,3000-3010,198.51.100.7/32,200,The office probe,{owner}",
         "identities": f"dev-second,dev,dev-second,ingestion,fairlead-dev,ingestion,storage:dev-logs:read,{owner}",
     }
     try:

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from terraform.runs import BAD, TABLES, TERRAFORM, Folder, TerraformFailed, copied, initialised
 
 GOOD = TERRAFORM / "aws" / "inventory"
@@ -25,7 +26,7 @@ module "case" {
 def test_every_rule_has_a_file_that_breaks_it() -> None:
     from generators.terraform import rules
 
-    assert CASES == sorted(f"{table}.{rule}" for table, rule, _ in rules())
+    assert sorted(f"{table}.{rule}" for table, rule, _ in rules()) == CASES
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,8 @@ def planned(path: Path, cloud: str, inventory: Path) -> Folder:
     files = {table: str(inventory / f"{table}.csv") for table in TABLES}
     region = re.findall(r'region\s*=\s*"([^"]+)"', (TERRAFORM / cloud / "environments" / "dev.tfvars").read_text())[0]
     (path / "main.tf").write_text(
-        f'module "inventory" {{\n  source = "./module"\n  cloud = "{cloud}"\n  environment = "dev"\n  region = "{region}"\n'
+        f'module "inventory" {{\n  source = "./module"\n  cloud = "{cloud}"\n'
+        f'  environment = "dev"\n  region = "{region}"\n'
         f'  files = jsondecode(file("files.json"))\n}}\noutput "rows" {{ value = module.inventory.rows }}\n'
     )
     (path / "files.json").write_text(json.dumps(files))

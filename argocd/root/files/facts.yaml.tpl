@@ -8,9 +8,25 @@
       "aws" "eks.amazonaws.com/role-arn"
       "azure" "azure.workload.identity/client-id"
       "gcp" "iam.gke.io/gcp-service-account") (index $facts "fairlead.dev/cloud" | default "") -}}
+{{- $prefix := index $facts "fairlead.dev/vault-prefix" -}}
+{{- $database := index $facts "fairlead.dev/database-secret" -}}
 {{- $values := dict -}}
+{{- $external := dict -}}
+{{- if $prefix }}{{ $_ := set $external "prefix" $prefix }}{{ end -}}
+{{- if and $database (eq .chart "vector-store") -}}
+{{- $_ := set $external "secrets" (dict "fairlead-database" (dict "*" $database)) -}}
+{{- end -}}
+{{- if $external }}{{ $_ := set $values "externalSecrets" $external }}{{ end -}}
 {{- if $size }}{{ $_ := set $values "global" (dict "profile" $size) }}{{ end -}}
 {{- if and $files (has .chart (list "orchestrator" "ingestion")) }}{{ $_ := set $values "files" (dict "url" $files) }}{{ end -}}
+{{- $domain := index $facts "fairlead.dev/domain" -}}
+{{- if and $domain (eq .chart "platform") -}}
+{{- $_ := set $values "entry" (dict "routes" (dict
+      "answers" (dict "host" $domain)
+      "traces" (dict "host" (printf "traces.%s" $domain)))) -}}
+{{- else if and $domain (eq .chart "trace-store") -}}
+{{- $_ := set $values "hosts" (list (printf "traces.%s" $domain)) -}}
+{{- end -}}
 {{- if and $identity $annotation -}}
 {{- $_ := set $values "serviceAccount" (dict "annotations" (dict $annotation $identity)) -}}
 {{- if eq $annotation "azure.workload.identity/client-id" -}}

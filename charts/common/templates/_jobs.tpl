@@ -77,7 +77,8 @@ helm.sh/hook-delete-policy: before-hook-creation
 
 {{/*
 common.claim (list context name {size, class, accessModes} [wave]): a PersistentVolumeClaim that outlives its release: neither
-Helm nor Argo CD removes it. Who wants the data gone deletes it by hand.
+Helm nor Argo CD removes it. Who wants the data gone deletes it by hand. Its wave is that of the first pod that mounts it: a volume
+may be made only then, and Argo CD waits for a claim before it begins a later wave. For the same reason its health says nothing.
 */}}
 {{- define "common.claim" -}}
 {{- $ := index . 0 -}}{{- $storage := index . 2 -}}
@@ -91,7 +92,8 @@ metadata:
   annotations:
     helm.sh/resource-policy: keep
     argocd.argoproj.io/sync-options: Prune=false,Delete=false
-    argocd.argoproj.io/sync-wave: {{ slice . 3 | first | default "-2" | quote }}
+    argocd.argoproj.io/sync-wave: {{ slice . 3 | first | default "0" | quote }}
+    argocd.argoproj.io/ignore-healthcheck: "true"
 spec:
   accessModes:
     {{- $storage.accessModes | default (list "ReadWriteOnce") | toYaml | nindent 4 }}

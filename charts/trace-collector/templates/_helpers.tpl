@@ -8,7 +8,7 @@
 
 {{/* trace-collector.files: configuration of the second tier in the order in which it is merged. */}}
 {{- define "trace-collector.files" -}}
-{{- concat (list "redaction" "base" "sampling") (.Values.buffer.enabled | ternary (list "buffer") list) .Values.backends (list "cluster") | toJson -}}
+{{- concat (list "redaction" "base" "sampling" "from-agents") (.Values.buffer.enabled | ternary (list "buffer") list) .Values.backends (list "cluster") | toJson -}}
 {{- end }}
 
 {{/*

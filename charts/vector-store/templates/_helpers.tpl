@@ -1,7 +1,8 @@
 {{/* vector-store.settings: of Postgres: those of the profile, with `settings` over them. */}}
 {{- define "vector-store.settings" -}}
 {{- $profile := .Values.profile | default (.Values.global).profile | default "small" -}}
-{{- $fixed := dict "random_page_cost" "1.1" "jit" "off" "log_line_prefix" "%m [%p] %u@%d " -}}
+{{- $fixed := dict "random_page_cost" "1.1" "jit" "off" "log_line_prefix" "%m [%p] %u@%d "
+      "default_text_search_config" "pg_catalog.english" -}}
 {{- range $name, $value := mergeOverwrite $fixed (get .Values.tuning $profile | default dict) .Values.settings }}
 {{ $name }}: {{ toString $value | quote }}
 {{- end }}
@@ -58,4 +59,32 @@ source:
 {{- define "vector-store.scratch" -}}
 mountPath: /tmp
 source: {emptyDir: {}}
+{{- end }}
+
+{{/*
+vector-store.objectStore: where backups go, as CloudNativePG takes it. Without a Secret the pods' own identity opens it, which
+`serviceAccount.annotations` gives them.
+*/}}
+{{- define "vector-store.objectStore" -}}
+{{- $backup := .Values.backup -}}{{- $keys := $backup.credentials -}}
+{{- $id := dict "name" $keys.secret "key" $keys.accessKeyId -}}{{- $key := dict "name" $keys.secret "key" $keys.secretAccessKey -}}
+{{- $scheme := splitList "://" $backup.destination | first -}}{{- $path := trimPrefix (printf "%s://" $scheme) $backup.destination -}}
+{{- if eq $scheme "az" }}
+{{- $parts := splitn "/" 2 $path }}
+destinationPath: https://{{ $parts._0 }}.blob.core.windows.net/{{ $parts._1 }}
+azureCredentials:
+  {{- $keys.secret | empty | ternary (dict "inheritFromAzureAD" true) (dict "storageAccount" $id "storageKey" $key) | toYaml | nindent 2 }}
+{{- else }}
+destinationPath: {{ $backup.destination | quote }}
+{{- if eq $scheme "gs" }}
+googleCredentials:
+  {{- $keys.secret | empty | ternary (dict "gkeEnvironment" true) (dict "applicationCredentials" $key) | toYaml | nindent 2 }}
+{{- else }}
+s3Credentials:
+  {{- $keys.secret | empty | ternary (dict "inheritFromIAMRole" true) (dict "accessKeyId" $id "secretAccessKey" $key) | toYaml | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- with $backup.endpoint }}
+endpointURL: {{ . }}
+{{- end }}
 {{- end }}

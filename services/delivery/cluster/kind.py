@@ -46,11 +46,10 @@ class Kit:
         if self.folder:
             run_visibly([str(self.folder / "up")], Path())
 
-    def load(self, cluster: Cluster, operators: list[str]) -> None:
-        """Put the images of Argo CD, the collector and the operators into the nodes."""
+    def load(self, cluster: Cluster, *components: str) -> None:
+        """Put these components' images into the nodes."""
         if self.folder:
-            images = [*ALWAYS, *(image for name in operators for image in OPERATORS[name][0])]
-            run_visibly([str(self.folder / "addons/addons.load"), cluster.name, *images], Path())
+            run_visibly([str(self.folder / "addons/addons.load"), cluster.name, *components], Path())
 
     def install(self, *components: str) -> None:
         """Apply the components' own manifests to the current context."""

@@ -1,3 +1,6 @@
 environment = "prod"
 region      = "local"
-account     = "local" # yours
+account     = "local"
+
+# Operators: none by default, a laptop is small. The names are those of the other roots.
+addons = {}

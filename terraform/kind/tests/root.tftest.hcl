@@ -33,9 +33,9 @@ run "an_addon_in_a_state_that_there_is_not" {
     size   = "small"
     addons = { keda = "on" }
     facts = {
-      cloud              = "", region = "", cluster = "", domain = "", registry = "", vault = "", database-host = "", database-secret = ""
+      cloud              = "", region = "", cluster = "", domain = "", registry = "", vault = "", vault-prefix = "", database-host = "", database-secret = ""
       files-url          = "", backups-url = "", log-sink = "", search-url = "", identity-external-secrets = "", identity-external-dns = ""
-      identity-llm-proxy = "", identity-ingestion = "", identity-orchestrator = "", identity-backups = ""
+      identity-llm-proxy = "", identity-ingestion = "", identity-orchestrator = "", identity-vector-store = ""
     }
   }
   expect_failures = [var.addons]

@@ -6,7 +6,7 @@ locals {
     apiVersion = "v1"
     kind       = "Secret"
     metadata = {
-      name      = "cluster-in-cluster"
+      name      = "in-cluster"
       namespace = "argocd"
       labels = merge(
         {
@@ -25,4 +25,19 @@ locals {
       config = jsonencode({ tlsClientConfig = { insecure = false } })
     }
   }
+
+  # The one store that charts read Secrets from, where the cluster has External Secrets and the cloud a vault.
+  vault_access = [for manifest in [
+    {
+      apiVersion = "v1"
+      kind       = "ServiceAccount"
+      metadata   = { name = "fairlead-vault", namespace = "external-secrets", annotations = try(var.vault.annotations, {}) }
+    },
+    {
+      apiVersion = "external-secrets.io/v1"
+      kind       = "ClusterSecretStore"
+      metadata   = { name = "fairlead" }
+      spec       = { provider = try(var.vault.provider, {}) }
+    },
+  ] : manifest if var.vault != null && contains(keys(var.addons), "external-secrets")]
 }

@@ -27,6 +27,7 @@ variable "facts" {
     domain                    = string
     registry                  = string
     vault                     = string
+    vault-prefix              = string
     database-host             = string
     database-secret           = string
     files-url                 = string
@@ -38,6 +39,12 @@ variable "facts" {
     identity-llm-proxy        = string
     identity-ingestion        = string
     identity-orchestrator     = string
-    identity-backups          = string
+    identity-vector-store     = string
   })
+}
+
+variable "vault" {
+  description = "How External Secrets reads the vault: the store's provider, and what its service account is annotated with; null: no vault."
+  type        = object({ provider = any, annotations = map(string) })
+  default     = null
 }

@@ -5,7 +5,7 @@ locals {
   identity_columns = [
     "name", "environment", "cluster", "purpose", "namespace", "service_account", "access", "owner", "cost_center",
   ]
-  identity_purposes = ["external-secrets", "external-dns", "llm-proxy", "ingestion", "orchestrator", "backups"]
+  identity_purposes = ["external-secrets", "external-dns", "llm-proxy", "ingestion", "orchestrator", "vector-store"]
   grant_pattern     = "^(vault:read|models:invoke|dns:write|storage:[a-z0-9-]+:(read|write))$"
 
   identity_rules = {

@@ -35,6 +35,11 @@ def test_the_first_of_two_tiers(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_second_of_two_tiers(tmp_path: Path) -> None:
+    done = validate(tmp_path, "redaction", "base", "sampling", "from-agents", "buffer", "mlflow")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_mistake_would_be_seen(tmp_path: Path) -> None:
     assert "forward/kept" in validate(tmp_path, "redaction", "base", "sampling").stderr, "no backend"
     done = validate(tmp_path, "redaction", "base", "sampling", "mlflow", FAIRLEAD_TRACES_KEPT_PERCENT="many")

@@ -11,6 +11,8 @@ from integration.trace_collector.collector_process import needs_collector
 
 pytestmark = needs_collector
 TRACES = 40
+QUEUE = 'otelcol_exporter_queue_size{data_type="traces",exporter="loadbalancing"'
+OF_SERVICES = 'otelcol_receiver_accepted_spans{receiver="otlp",transport="grpc"}'
 
 
 async def test_a_trace_over_two_agents_is_decided_as_one(tmp_path: Path) -> None:
@@ -21,7 +23,7 @@ async def test_a_trace_over_two_agents_is_decided_as_one(tmp_path: Path) -> None
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(otlp.backend())
         told = {"FAIRLEAD_OTLP_BACKEND_URL": store.url, "FAIRLEAD_TRACES_KEPT_PERCENT": "0"}
-        files = ("redaction", "base", "sampling", "otlp")
+        files = ("redaction", "base", "sampling", "from-agents", "otlp")
         samplers = [
             await stack.enter_async_context(collector_process.running(folder, files, told)) for folder in folders[2:]
         ]
@@ -45,6 +47,13 @@ async def test_a_trace_over_two_agents_is_decided_as_one(tmp_path: Path) -> None
         await otlp.send(agents[0].url, *(spans[1:] for spans in traces))
         await otlp.send(agents[1].url, *(spans[:1] for spans in traces))
         await store.until(lambda got: len(got.spans) == 3 * TRACES)
+        accepted = [await agent.until('otelcol_receiver_accepted_spans{receiver="otlp"', 1) for agent in agents]
+        queues = [name for agent in agents for name in await agent.metrics() if name.startswith(QUEUE)]
+        again = [await sampler.until("otelcol_receiver_accepted_spans", 1) for sampler in samplers]
+        of_services = [(await sampler.metrics()).get(OF_SERVICES, 0) for sampler in samplers]
         seen = [await sampler.until("otelcol_processor_tail_sampling_new_trace_id_received", 1) for sampler in samplers]
     assert store.traces == {spans[0].trace_id.hex() for spans in failed}
     assert sum(seen) == 2 * TRACES, "no trace is in both"
+    assert sum(accepted) == sum(again) == 6 * TRACES
+    assert len(queues) == len(agents), "what waits between the tiers can be seen"
+    assert sum(of_services) == 0, "a span counts once among those that services sent"

@@ -58,9 +58,10 @@ async def _taken(request: web.Request) -> web.Response:
 
 
 async def call_astray(stage: Stage) -> None:
-    """Calls of that copy for a model that it has not; each is a span."""
-    body = {"model": "unknown", "messages": [{"role": "user", "content": "hello"}]}
-    await asyncio.gather(*(stage.post("/v1/chat/completions", body, "ASTRAY") for _ in range(40)))
+    """Calls of that copy, which has no model that works: each fails soon, and each is a span."""
+    body = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
+    path, soon = "/v1/chat/completions", {"x_request_deadline_ms": "300"}
+    await asyncio.gather(*(stage.post(path, body, "ASTRAY", **soon) for _ in range(40)))
 
 
 DRILLS = (

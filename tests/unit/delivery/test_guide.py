@@ -14,8 +14,8 @@ GUIDE = (ROOT / "docs/delivery.md").read_text()
 
 
 def test_every_command_exists() -> None:
-    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"make ([a-z][a-z-]+)", GUIDE))
+    targets = set(re.findall(r"^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"make ([a-z][a-z0-9-]+)", GUIDE))
     assert {"release", "promote", "rollback"} <= named
     assert named <= targets
     for command in set(re.findall(r"python -m delivery ([a-z]+)", GUIDE)):

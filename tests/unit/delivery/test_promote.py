@@ -80,6 +80,27 @@ def test_the_pull_request_is_opened_with_the_text(checkout: Checkout) -> None:
     assert checkout.git("ls-remote", "origin", "refs/heads/promote/dev-to-test-aaaa1111")
 
 
+def test_the_same_digests_reach_prod_by_two_merged_proposals(checkout: Checkout) -> None:
+    digest = f"sha256:{'b' * 64}"
+    text = (
+        checkout.read(DEV).replace('""', '"aaaa1111"').replace("digests: {}", f'digests: {{orchestrator: "{digest}"}}')
+    )
+    checkout.write(DEV, text)
+    checkout.commit("Release")
+    for source, target in (("dev", "test"), ("test", "prod")):
+        said = checkout.delivery("promote", "--from", source, "--to", target)
+        assert said.code == 0, said.err
+        checkout.git("merge", "--quiet", "--no-ff", f"promote/{source}-to-{target}-aaaa1111")
+    ran = {
+        environment: checkout.read(f"argocd/envs/{environment}/image.yaml") for environment in ("dev", "test", "prod")
+    }
+    assert ran["prod"] == ran["test"]
+    assert parsed(ran["prod"], "prod") == parsed(ran["dev"], "dev")
+    assert checkout.read("argocd/envs/test/common.yaml", "HEAD") == checkout.read(
+        "argocd/envs/test/common.yaml", "HEAD~2"
+    )
+
+
 @pytest.mark.parametrize(
     ("source", "target", "complaint"),
     [

@@ -8,6 +8,7 @@ from delivery import environments, image_set
 from delivery.commands import DeliveryError
 from delivery.image_set import IMAGES, ImageSet
 from delivery.release import publish, release
+from delivery.rendering import render
 from delivery.repository import Repository
 
 from .conftest import Checkout
@@ -113,9 +114,34 @@ def test_a_release_is_pushed_on_top_of_what_others_pushed(checkout: Checkout, tm
     assert checkout.git("rev-parse", "HEAD~") == theirs
 
 
+def test_two_releases_at_once_are_told_apart(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.tool("docker", DOCKER)
+    released(checkout, Built())
+    other = Checkout(tmp_path / "other", checkout.origin, checkout.tools)
+    checkout.git("clone", "--quiet", str(checkout.origin), str(other.root))
+    other.write(DEV, ImageSet(REGISTRY, "theirs").text())
+    theirs = other.commit("Release theirs to dev")
+    other.git("push", "--quiet", "origin", "main")
+    with pytest.raises(DeliveryError, match="somebody else released to origin/main meanwhile"):
+        publish(Repository.around(checkout.root), "origin")
+    assert checkout.git("ls-remote", "origin", "refs/heads/main").split()[0] == theirs
+    # Nothing is left half done: the release is still there, and no rebase is under way.
+    assert checkout.git("log", "-1", "--format=%s").startswith("Release ")
+    assert checkout.git("status", "--porcelain") == ""
+    assert checkout.git("branch", "--show-current") == "main"
+
+
 def test_the_file_reads_as_it_was_written() -> None:
     images = ImageSet("localhost:5001/x", "1e10", {"mlflow": f"sha256:{'0' * 64}"})
     assert image_set.parsed(images.text(), "a file") == images
+
+
+@pytest.mark.usefixtures("needs_helm")
+@pytest.mark.parametrize("tag", ["1e10", "123456789012", "0x1f", "1_0", "true"])
+def test_helm_reads_the_tag_as_text(checkout: Checkout, tag: str) -> None:
+    image_set.write(checkout.root, "dev", ImageSet(REGISTRY, tag))
+    rendered = render(checkout.root, "dev", ("alpha",))["alpha"]
+    assert f'image: "{REGISTRY}/fairlead-alpha:{tag}"' in rendered
 
 
 @pytest.mark.parametrize(
@@ -132,3 +158,9 @@ def test_the_file_reads_as_it_was_written() -> None:
 def test_a_wrong_file_is_refused_with_the_field(text: str, complaint: str) -> None:
     with pytest.raises(DeliveryError, match=f"^argocd/x:? .*{complaint}|^argocd/x {complaint}"):
         image_set.parsed(text, "argocd/x")
+
+
+def test_the_shipped_files_are_as_they_would_be_written() -> None:
+    root = Path(__file__).parents[3]
+    for environment in environments.read(root).environments:
+        assert (root / image_set.path(environment)).read_text() == image_set.read(root, environment).text()

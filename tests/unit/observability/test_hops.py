@@ -108,6 +108,16 @@ def test_what_waits_is_explained() -> None:
     assert unexplained(reading(*changes), stored=9) == {}
 
 
+def test_what_waits_between_two_tiers_is_explained() -> None:
+    before = {"exporter": way.BETWEEN_TIERS}
+    found = reading(
+        (way.INCOMING, {"processor": "filter/kept"}, 70), (way.WAITING, before, 20), (way.NOT_QUEUED, before, 10)
+    )
+    went = hop(found, "collector accepted").went
+    assert went == {"decided": 70, "queued before it": 20, "dropped: the queue before it was full": 10}
+    assert hop(found, "collector accepted").lost == 10
+
+
 def test_traces_too_many_for_the_sampler_are_a_counted_loss() -> None:
     changes = [
         (way.INCOMING, {"processor": "filter/kept"}, 90.0),

@@ -45,6 +45,20 @@ resource "aws_db_parameter_group" "this" {
   }
 }
 
+resource "aws_iam_role" "monitoring" {
+  name = "${local.name}-monitoring"
+  tags = var.tags
+  assume_role_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "monitoring.rds.amazonaws.com" } }]
+  })
+}
+
+resource "aws_iam_role_policy_attachment" "monitoring" {
+  role       = aws_iam_role.monitoring.name
+  policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
+}
+
 resource "aws_db_instance" "this" {
   identifier                          = local.name
   engine                              = "postgres"
@@ -67,6 +81,8 @@ resource "aws_db_instance" "this" {
   backup_retention_period             = var.database.backup_days
   copy_tags_to_snapshot               = true
   auto_minor_version_upgrade          = true
+  monitoring_interval                 = 60
+  monitoring_role_arn                 = aws_iam_role.monitoring.arn
   performance_insights_enabled        = true
   performance_insights_kms_key_id     = var.key_arn
   enabled_cloudwatch_logs_exports     = ["postgresql", "upgrade"]

@@ -4,6 +4,6 @@ output "host" {
 }
 
 output "secret" {
-  description = "The vault's name of the secret whose keys are those of the charts' Secret fairlead-database."
-  value       = aws_secretsmanager_secret.this.name
+  description = "The secret whose keys are those of the charts' Secret fairlead-database: its name in the vault, without the prefix."
+  value       = trimprefix(aws_secretsmanager_secret.this.name, "fairlead-${var.database.environment}/")
 }

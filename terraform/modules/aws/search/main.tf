@@ -26,6 +26,16 @@ resource "aws_opensearch_domain" "this" {
   domain_name    = local.name
   engine_version = "OpenSearch_2.19"
   tags           = var.tags
+  # Identities of this account, if their own policies say so too, from where the security group lets them in.
+  access_policies = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "es:ESHttp*"
+      Principal = { AWS = "arn:aws:iam::${var.account}:root" }
+      Resource  = "arn:aws:es:${var.region}:${var.account}:domain/${local.name}/*"
+    }]
+  })
 
   cluster_config {
     instance_type            = { small = "t3.medium.search", medium = "r7g.large.search", large = "r7g.2xlarge.search" }[var.size]

@@ -8,6 +8,16 @@ variable "size" {
   type        = string
 }
 
+variable "account" {
+  description = "The account whose identities may be let in."
+  type        = string
+}
+
+variable "region" {
+  description = "The region."
+  type        = string
+}
+
 variable "network_id" {
   description = "The network that it is in."
   type        = string

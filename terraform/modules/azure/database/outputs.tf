@@ -4,6 +4,6 @@ output "host" {
 }
 
 output "secret" {
-  description = "The vault's name of the secret whose keys are those of the charts' Secret fairlead-database."
+  description = "The secret whose keys are those of the charts' Secret fairlead-database: its name in the vault."
   value       = azurerm_key_vault_secret.this.name
 }

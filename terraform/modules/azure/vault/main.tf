@@ -1,5 +1,5 @@
-# The secret vault. Its secrets' values are never in the state. Secrets that people fill (api-keys, service-keys, model-keys,
-# trace-store) are made by whoever fills them: Azure has no secret without a value.
+# The secret vault. Its secrets' values are never in the state. Secrets that people fill (fairlead-api-keys,
+# fairlead-service-keys, fairlead-model-keys, fairlead-trace-store) are made by whoever fills them: Azure has no secret without a value.
 
 resource "azurerm_key_vault" "this" {
   name                          = "fl-${var.environment}-${var.suffix}"

@@ -1,0 +1,101 @@
+"""`make e2e`: bring up the cluster, hold the proofs, keep the evidence, write docs/proofs.md."""
+
+import argparse
+import secrets
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from delivery import image_set
+from delivery.cluster import git_server, kind, vault
+from delivery.cluster.kind import Kit
+from delivery.cluster.kubernetes import Cluster
+from delivery.cluster.up import REGISTRY, Wish, api, up
+from delivery.commands import DeliveryError
+from delivery.image_set import ImageSet
+from delivery.repository import Repository
+from proofs import bad_release, credentials, deploy, evidence, network, pods, retune, scale, self_heal
+from proofs.stage import Stage, install_model, put_model_behind_the_pool
+
+ROOT = Path(__file__).parents[2]
+OPERATORS = ["external-secrets", "kube-prometheus-stack", "metrics-server"]
+PROOFS: dict[str, list[Callable[[Stage], None]]] = {
+    "retune": [retune.by_git, retune.by_kubectl, retune.invalid],
+    "deploy": [deploy.prompt, deploy.image],
+    "network": [network.matrix],
+    "secrets": [credentials.rotation, credentials.store_down],
+    "heal": [self_heal.edit_by_hand, self_heal.deleted_chart],
+    "bad": [bad_release.missing_image, bad_release.failing_migration, bad_release.crashing_pod],
+    "pods": [pods.eviction, pods.killed_for_memory, pods.dependency_down, pods.saturation, pods.drained_node],
+    "scale": [scale.autoscaler],
+}
+# What tells within minutes whether the whole still works.
+SHORT = ["retune", "deploy"]
+
+
+def main() -> int:
+    """The number of proofs that broke."""
+    parser = argparse.ArgumentParser(prog="proofs", description=__doc__)
+    parser.add_argument("proofs", nargs="*", help=f"all when none is named; {', '.join(PROOFS)}, or `short`")
+    parser.add_argument("--workers", type=int, default=2, help="nodes beside the control plane")
+    parser.add_argument("--name", default="fairlead-e2e", help="name of the kind cluster")
+    parser.add_argument("--port", type=int, default=8089, help="where its API is on this machine")
+    parser.add_argument("--as-is", action="store_true", help="on the cluster as it is, without this checkout's changes")
+    parser.add_argument("--no-record", action="store_true", help="leave docs/proofs.md as it is")
+    parser.add_argument("--keep", action="store_true", help="leave the cluster there though everything held")
+    arguments = parser.parse_args()
+    names = [name for named in arguments.proofs for name in named.split(",")] or list(PROOFS)
+    names = SHORT if names == ["short"] else names
+    if unknown := set(names) - set(PROOFS):
+        parser.error(f"there is no proof {', '.join(sorted(unknown))}; there are {', '.join(PROOFS)}")
+    repository, cluster = Repository.around(ROOT), Cluster(arguments.name)
+    folder = ROOT / ".fairlead" / arguments.name
+    wish = Wish(cluster, "dev", OPERATORS, arguments.workers, arguments.port, folder)
+    try:
+        stage = _stage(repository, wish, as_is=arguments.as_is)
+    except DeliveryError as error:
+        print(f"the cluster cannot be made: {error}", file=sys.stderr)
+        return 1
+    broken = _hold(stage, names)
+    nodes = len(cluster.get("nodes")["items"])
+    if not arguments.no_record:
+        evidence.write(ROOT / "docs/proofs.md", stage.figures, repository.head(), nodes)
+    if not (arguments.keep or broken):
+        kind.delete(cluster)
+    return broken
+
+
+def _stage(repository: Repository, wish: Wish, *, as_is: bool) -> Stage:
+    if as_is:
+        client = api(wish)
+        with git_server.checkout(wish.cluster) as clone:
+            images = image_set.read(clone, wish.environment)
+    else:
+        client, _ = up(repository, wish, Kit.from_environment())
+        images = ImageSet(REGISTRY, repository.image_tag())
+    store = client.store_of(ROOT / "samples")
+    stage = Stage(repository, wish.cluster, client, store, images)
+    key = secrets.token_urlsafe(24)
+    wish.cluster.secret(vault.NAMESPACE, f"{stage.environment}-fairlead-model-keys", {"proof": key})
+    install_model(stage, images.name("orchestrator"), {"proof": key})
+    stage.settled(stage.merge("Ask the model of the proofs", lambda clone: put_model_behind_the_pool(stage, clone)))
+    return stage
+
+
+def _hold(stage: Stage, names: list[str]) -> int:
+    for name in names:
+        print(f"{name}", flush=True)
+        for proof in PROOFS[name]:
+            try:
+                proof(stage)
+            except Exception as error:  # noqa: BLE001 - one broken proof does not spare the others
+                traceback.print_exc()
+                stage.note(name, proof.__name__, f"broke off: {str(error)[:200]}", False)
+            if stage.figures and not stage.figures[-1].held:
+                evidence.save(stage, ROOT / "build/e2e" / f"{name}-{proof.__name__}")
+    return sum(not figure.held for figure in stage.figures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
