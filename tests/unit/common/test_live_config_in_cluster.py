@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 from pydantic import Field
+from structlog.testing import CapturingLogger
 
 from common import config_follow, config_last_good, config_map, config_watch
 from common.api_server import ApiServer
@@ -225,14 +226,18 @@ async def test_a_server_that_hangs_is_given_up(
         await until(lambda: live.current.value.top_k == 8)
 
 
-async def test_history_that_the_server_has_forgotten_is_read_anew(live: LiveConfig[Knobs], kube: Cluster) -> None:
+async def test_history_that_the_server_has_forgotten_is_read_anew(
+    live: LiveConfig[Knobs], kube: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = CapturingLogger()
+    monkeypatch.setattr(config_watch, "log", log)
     async with running(live, kube):
         kube.put(NAME, {"top_k": "8"})
         kube.forget()
         kube.cut()
         await until(lambda: failures(live, "gone") >= 1)
         await until(lambda: live.current.value.top_k == 8)
-        assert metric("config_watch_healthy", live) == 1, "it is the server's right to forget"
+    assert [call.args for call in log.calls] == [("config_watch_healthy",)], "it is the server's right to forget"
 
 
 async def test_a_connection_that_breaks_off_loses_no_edit(live: LiveConfig[Knobs], kube: Cluster) -> None:
@@ -293,7 +298,12 @@ async def test_what_is_in_force_is_kept_for_pods_to_come(live: LiveConfig[Knobs]
         assert newcomer.current.value.top_k == 8
         assert newcomer.current.source == f"last good (ConfigMap {LAST_GOOD})"
         assert newcomer.refusal is not None and newcomer.refusal.key == "top_k"
+        listed = kube.count("list")
         async with newcomer.watch():
+            await until(lambda: kube.count("list") > listed and kube.watching() == 2)
+            # Time enough to keep what must not be kept: the bad edit, which the API has told it by now.
+            await asyncio.sleep(0.3)
+            assert kube.data(LAST_GOOD)["source-version"] == version
             kube.put(NAME, {"top_k": "10"})
             await until(lambda: newcomer.current.value.top_k == 10 == live.current.value.top_k)
     assert metric("config_reloads_total", live, result="not_kept") == 0
