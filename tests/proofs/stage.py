@@ -41,6 +41,9 @@ class Stage:
     client: Client
     store: str
     images: ImageSet
+    state: Path
+    """What belongs to the cluster on this machine."""
+    operators: list[str]
     environment: str = "dev"
     figures: list[Figure] = field(default_factory=list[Figure])
 
