@@ -89,8 +89,9 @@ class Cluster:
         with self._changed:
             return self._streams
 
-    def count(self, verb: str) -> int:
-        return sum(1 for each, _ in self.requests if each == verb)
+    def count(self, verb: str, name: str | None = None) -> int:
+        """How often it was asked for, of that ConfigMap alone or of any."""
+        return sum(1 for each, whose in self.requests if each == verb and name in (None, whose))
 
     def conflict_once(self, name: str, data: Mapping[str, str]) -> None:
         """Someone else writes between the next look at it and the write that follows."""
