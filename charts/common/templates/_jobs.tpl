@@ -20,7 +20,7 @@ metadata:
   annotations:
     {{- include "common.hook" $spec.hook | nindent 4 }}
 spec:
-  backoffLimit: {{ sub ($spec.attempts | default 7 | int) 1 }}
+  backoffLimit: {{ sub ($spec.attempts | default 4 | int) 1 }}
   activeDeadlineSeconds: {{ $spec.deadlineSeconds | default 900 | int }}
   template:
     {{- include "common.pod" (list $ (merge (dict "restartPolicy" "Never") $spec)) | nindent 4 }}

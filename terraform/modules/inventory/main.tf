@@ -52,11 +52,17 @@ locals {
     for table in local.tables : table => {
       columns = {
         says = "must have the columns ${join(", ", local.columns[table])}, each once"
-        broken = local.header_fits[table] ? [] : [
-          !fileexists(var.files[table])
-          ? "${local.file[table]}: the file is missing (a table without rows still has its header)"
-          : "${local.file[table]}: missing: ${join(" ", setsubtract(local.columns[table], local.header[table]))}; unknown: ${join(" ", setsubtract(local.header[table], local.columns[table]))}"
-        ]
+        broken = concat(
+          [
+            for path in [var.files[table]] : "${local.file[table]}: the file is missing (a table without rows still has its header)"
+            if !fileexists(path)
+          ],
+          [
+            for path in [var.files[table]] :
+            "${local.file[table]}: missing: ${join(" ", setsubtract(local.columns[table], local.header[table]))}; unknown: ${join(" ", setsubtract(local.header[table], local.columns[table]))}"
+            if fileexists(path) && !local.header_fits[table]
+          ],
+        )
       }
       fields = {
         says   = "must have one field for each of the ${length(local.columns[table])} columns, and closed quotes"

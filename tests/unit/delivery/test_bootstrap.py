@@ -76,7 +76,7 @@ def test_without_a_vault_nothing_is_waited_for(tools: Path, tmp_path: Path) -> N
 
 def test_another_cluster_s_context_is_refused_with_the_command_to_run(tools: Path, tmp_path: Path) -> None:
     found = ground(tmp_path, "dev", "dev-main")
-    with pytest.raises(DeliveryError, match=r"is not the cluster dev-main. First: aws eks update-kubeconfig"):
+    with pytest.raises(DeliveryError, match=r"is not the cluster dev-main\. First: aws eks update-kubeconfig"):
         reached(found, "kind-something-else")
 
 
