@@ -4,7 +4,7 @@ common.pod, and has a name; besides:
   hook: [Sync, "-1", "post-install,post-upgrade"]   Argo CD's hook, the wave (and Helm's weight), Helm's hooks
   network: {…}                                      of common.networkPolicy
   deadlineSeconds: 900                              for all attempts together
-  attempts: 7
+  attempts: 4
 */}}
 {{- define "common.job" -}}
 {{- $ := index . 0 -}}{{- $spec := index . 1 -}}
