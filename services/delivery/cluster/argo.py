@@ -22,7 +22,7 @@ def install(cluster: Cluster, kit: Kit) -> None:
             kit.install("argocd")
         else:
             run(cluster.command("apply", "-n", NAMESPACE, "--server-side", "--force-conflicts", "-f", MANIFEST), Path())
-        # A StatefulSet that cannot become healthy does not fail: its wave would hold up the commit that mends it for ever.
+        # A StatefulSet that cannot become healthy does not fail: its wave would hold up the mending commit for ever.
         limit = f'{{"data":{{"controller.sync.timeout.seconds":"{SYNC_TIMEOUT_S}"}}}}'
         cluster.kubectl("-n", NAMESPACE, "patch", "configmap", "argocd-cmd-params-cm", "--type=merge", "-p", limit)
         cluster.kubectl("-n", NAMESPACE, "rollout", "restart", "statefulset/argocd-application-controller")
