@@ -117,4 +117,4 @@ tf-test-all: bootstrap ## As tf-test, and Azure and Google Cloud with mocks, and
 	@$(MAKE) --no-print-directory tf-scan
 
 tf-scan: bootstrap ## Look for what checkov holds against it; terraform/.checkov.yaml lists what is passed over, and why
-	@$(UV) tool run --python 3.12 checkov==$(CHECKOV) --config-file terraform/.checkov.yaml --directory terraform
+	@$(UV) tool run --python $(VENV)/python checkov==$(CHECKOV) --config-file terraform/.checkov.yaml --directory terraform
