@@ -152,10 +152,10 @@ class ConfigMapApi:
         timer.daemon = True
         self._open.add(connection)
         try:
-            if self._ended:
-                raise ApiFailure("connection", "this process ends")
             connection.connect()
             _keep_alive(connection)
+            if self._ended:
+                raise ApiFailure("connection", "this process ends")
             timer.start()
             connection.request(method, address, body, headers)
             answer = connection.getresponse()

@@ -118,6 +118,7 @@ class LiveConfig(Generic[T]):
         self._map: LastGoodMap | None = None
         if cluster is not None and cluster.last_good is not None:
             self._map = LastGoodMap(cluster.api, cluster.last_good, self._not_kept)
+        self._said = ""
         self._validate_extra = validate_extra
         # What was judged last, in force or refused.
         self._texts: ConfigTexts | None = None
@@ -173,7 +174,7 @@ class LiveConfig(Generic[T]):
         self._seen = config_disk.stamp(self.path)
         try:
             self._texts = config_disk.read(self.path)
-            value = self._parse(self._texts)
+            value = self._judge(self._texts)
         except ConfigError as error:
             self._load_last_good(error)
         else:
@@ -229,7 +230,7 @@ class LiveConfig(Generic[T]):
         if found.config_map is None or found.texts != self._texts:
             self._texts = found.texts
             try:
-                value = self._parse(found.texts)
+                value = self._judge(found.texts)
             except ConfigError as error:
                 self._refuse(error)
                 return
@@ -251,6 +252,16 @@ class LiveConfig(Generic[T]):
             except ValueError as error:
                 raise ConfigError(str(error)) from None
         return value
+
+    def _judge(self, texts: ConfigTexts) -> T:
+        """As `_parse`; a fault of ours in there must not end the watch, nor a service on its good configuration."""
+        try:
+            return self._parse(texts)
+        except ConfigError:
+            raise
+        except Exception as error:
+            log.exception("config_fault")
+            raise ConfigError(f"it cannot be judged ({type(error).__name__}): this is a fault of the service") from None
 
     def _swap(self, value: T, source: str) -> None:
         snapshot = Snapshot(value, config_hash(value), source, time.time())
@@ -311,4 +322,7 @@ class LiveConfig(Generic[T]):
 
     def _not_kept(self, reason: str) -> None:
         RELOADS.labels(self.service, "not_kept").inc()
-        log.error("config_not_kept", reason=reason)
+        # It is tried again and again.
+        if reason != self._said:
+            self._said = reason
+            log.error("config_not_kept", reason=reason)

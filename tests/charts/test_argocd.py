@@ -191,6 +191,18 @@ def test_the_schema_goes_before_the_services_and_a_question_comes_after(environm
     }
 
 
+@pytest.mark.parametrize("environment", LAYOUT.environments)
+def test_a_version_that_does_not_start_is_given_up_soon(environment: str) -> None:
+    """A sync that waits for it takes no other commit, not even the one that mends it."""
+    for chart in LAYOUT.charts:
+        for each in deployed(environment, chart).of("Deployment", "Rollout"):
+            started = each["spec"]["template"]["spec"]["containers"][0]["startupProbe"]
+            may_take = started["periodSeconds"] * started["failureThreshold"]
+            assert may_take < each["spec"].get("progressDeadlineSeconds", 600) <= 300, each["metadata"]["name"]
+        for each in deployed(environment, chart).of("Job"):
+            assert each["spec"]["activeDeadlineSeconds"] <= 900, each["metadata"]["name"]
+
+
 def test_tunables_may_be_edited_by_hand_in_dev_alone() -> None:
     for environment in LAYOUT.environments:
         spec = application(environment)["spec"]

@@ -22,6 +22,7 @@ class Cluster:
         self.account = account
         self.url = ""
         self.requests: list[tuple[str, str]] = []
+        self.watched_from: list[str] = []
         self.tokens = {"first-token"}
         # Answers by verb (`list`, `get`, `watch`, `patch`) instead of the usual one: a status, or `hang` or `drop`.
         self.faults: dict[str, int | str] = {}
@@ -63,18 +64,19 @@ class Cluster:
             self._forgotten = self._version
             self._events.clear()
 
-    def forget_but_the_last(self) -> None:
-        """The same, but who knows the latest version may go on."""
+    def forget_before(self, version: str) -> None:
+        """The same, but who knows this version may go on."""
         with self._changed:
-            self._forgotten = self._version
+            self._forgotten = int(version)
 
-    def bookmark(self) -> None:
-        """Tell all watchers how far they are."""
+    def bookmark(self) -> str:
+        """Tell all watchers how far they are: the version."""
         with self._changed:
             self._version += 1
             item = {"kind": "ConfigMap", "metadata": {"resourceVersion": str(self._version)}}
             self._events.append((self._version, "BOOKMARK", item))
             self._changed.notify_all()
+            return str(self._version)
 
     def cut(self) -> None:
         """Break every open watch off."""
@@ -87,8 +89,9 @@ class Cluster:
         with self._changed:
             return self._streams
 
-    def count(self, verb: str) -> int:
-        return sum(1 for each, _ in self.requests if each == verb)
+    def count(self, verb: str, name: str | None = None) -> int:
+        """How often it was asked for, of that ConfigMap alone or of any."""
+        return sum(1 for each, whose in self.requests if each == verb and name in (None, whose))
 
     def conflict_once(self, name: str, data: Mapping[str, str]) -> None:
         """Someone else writes between the next look at it and the write that follows."""
@@ -185,6 +188,7 @@ def _handler(server: _Server) -> type[BaseHTTPRequestHandler]:
             verb = "watch" if "watch" in query else "list" if "fieldSelector" in query else "get"
             if not self._refused(verb, name):
                 if verb == "watch":
+                    cluster.watched_from.append(query["resourceVersion"])
                     self._stream(name, int(query["resourceVersion"]), float(query["timeoutSeconds"]))
                 else:
                     self._answer(*(cluster.listed(name) if verb == "list" else cluster.got(name)))

@@ -7,18 +7,31 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from delivery.cluster import kind, vault
+from delivery import image_set
+from delivery.cluster import git_server, kind, vault
 from delivery.cluster.kind import Kit
 from delivery.cluster.kubernetes import Cluster
-from delivery.cluster.up import REGISTRY, Wish, up
+from delivery.cluster.up import REGISTRY, Wish, api, up
 from delivery.commands import DeliveryError
 from delivery.image_set import ImageSet
 from delivery.repository import Repository
-from proofs import bad_release, credentials, deploy, evidence, network, pods, retune, scale, self_heal
+from proofs import (
+    bad_release,
+    canary,
+    credentials,
+    deploy,
+    evidence,
+    network,
+    pods,
+    promotion,
+    retune,
+    scale,
+    self_heal,
+)
 from proofs.stage import Stage, install_model, put_model_behind_the_pool
 
 ROOT = Path(__file__).parents[2]
-OPERATORS = ["external-secrets", "kube-prometheus-stack", "metrics-server"]
+OPERATORS = ["external-secrets", "kube-prometheus-stack", "argo-rollouts", "metrics-server"]
 PROOFS: dict[str, list[Callable[[Stage], None]]] = {
     "retune": [retune.by_git, retune.by_kubectl, retune.invalid],
     "deploy": [deploy.prompt, deploy.image],
@@ -28,9 +41,12 @@ PROOFS: dict[str, list[Callable[[Stage], None]]] = {
     "bad": [bad_release.missing_image, bad_release.failing_migration, bad_release.crashing_pod],
     "pods": [pods.eviction, pods.killed_for_memory, pods.dependency_down, pods.saturation, pods.drained_node],
     "scale": [scale.autoscaler],
+    "canary": [canary.worse_canary],
+    "promotion": [promotion.to_test],
 }
 # What tells within minutes whether the whole still works.
 SHORT = ["retune", "deploy"]
+SHORT_OPERATORS = ["external-secrets"]
 
 
 def main() -> int:
@@ -40,6 +56,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="nodes beside the control plane")
     parser.add_argument("--name", default="fairlead-e2e", help="name of the kind cluster")
     parser.add_argument("--port", type=int, default=8089, help="where its API is on this machine")
+    parser.add_argument("--as-is", action="store_true", help="on the cluster as it is, without this checkout's changes")
     parser.add_argument("--no-record", action="store_true", help="leave docs/proofs.md as it is")
     parser.add_argument("--keep", action="store_true", help="leave the cluster there though everything held")
     arguments = parser.parse_args()
@@ -49,9 +66,10 @@ def main() -> int:
         parser.error(f"there is no proof {', '.join(sorted(unknown))}; there are {', '.join(PROOFS)}")
     repository, cluster = Repository.around(ROOT), Cluster(arguments.name)
     folder = ROOT / ".fairlead" / arguments.name
-    wish = Wish(cluster, "dev", OPERATORS, arguments.workers, arguments.port, folder)
+    operators = SHORT_OPERATORS if set(names) <= set(SHORT) else OPERATORS
+    wish = Wish(cluster, "dev", operators, arguments.workers, arguments.port, folder)
     try:
-        stage = _stage(repository, wish)
+        stage = _stage(repository, wish, as_is=arguments.as_is)
     except DeliveryError as error:
         print(f"the cluster cannot be made: {error}", file=sys.stderr)
         return 1
@@ -64,11 +82,16 @@ def main() -> int:
     return broken
 
 
-def _stage(repository: Repository, wish: Wish) -> Stage:
-    client, _ = up(repository, wish, Kit.from_environment())
-    images = ImageSet(REGISTRY, repository.image_tag())
+def _stage(repository: Repository, wish: Wish, *, as_is: bool) -> Stage:
+    if as_is:
+        client = api(wish)
+        with git_server.checkout(wish.cluster) as clone:
+            images = image_set.read(clone, wish.environment)
+    else:
+        client, _ = up(repository, wish, Kit.from_environment())
+        images = ImageSet(REGISTRY, repository.image_tag())
     store = client.store_of(ROOT / "samples")
-    stage = Stage(repository, wish.cluster, client, store, images)
+    stage = Stage(repository, wish.cluster, client, store, images, wish.state, wish.operators)
     key = secrets.token_urlsafe(24)
     wish.cluster.secret(vault.NAMESPACE, f"{stage.environment}-fairlead-model-keys", {"proof": key})
     install_model(stage, images.name("orchestrator"), {"proof": key})

@@ -55,4 +55,4 @@ def _bad(stage: Stage, what: str, change: Any, chart: str) -> None:
         said = "; ".join([operation, *unwell])[:240]
         stage.note(NAME, f"{what}: Argo CD", f"{state['health']['status']}: {said}", bool(said))
         stage.settled(stage.revert())
-    stage.note(NAME, f"{what}: traffic", traffic.figure(), not traffic.failures)
+    stage.note_traffic(NAME, f"{what}: traffic", traffic)

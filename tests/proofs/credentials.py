@@ -25,7 +25,7 @@ def rotation(stage: Stage) -> None:
         stage.note(NAME, "vault → every pod of the pool", f"{time.monotonic() - began:.0f} s", True)
         cluster.secret(MODEL_NAMESPACE, "model", {"first": new, "second": new})
         time.sleep(75)
-    stage.note(NAME, "traffic while the provider's key rotates", traffic.figure(), not traffic.failures)
+    stage.note_traffic(NAME, "traffic while the provider's key rotates", traffic)
     stage.note(NAME, "degraded answers meanwhile", str(traffic.degraded), traffic.degraded == 0)
 
 
@@ -40,7 +40,7 @@ def store_down(stage: Stage) -> None:
             for app in ("llm-proxy", "orchestrator"):
                 cluster.kubectl("-n", stage.namespace, "rollout", "restart", f"deployment/{app}")
                 cluster.rolled_out(stage.namespace, f"deployment/{app}", timeout_s=600)
-        stage.note(NAME, "secret store down, pods restarted", traffic.figure(), not traffic.failures)
+        stage.note_traffic(NAME, "secret store down, pods restarted", traffic)
     finally:
         cluster.kubectl("-n", namespace, "scale", operator, "--replicas=1")
         vault.open_for_operator(cluster)

@@ -33,8 +33,7 @@ def prompt(stage: Stage) -> None:
         stage.until("the old prompt", lambda: "" if _latest(traffic.asked_last) in before else "new prompt still")
         time.sleep(5)
         stage.note(NAME, "prompt: revert → last answer by it", f"{traffic.asked_last[new] - began:.0f} s", True)
-    stage.note(NAME, "traffic meanwhile", traffic.figure(), not traffic.failures)
-    _say(traffic.failures)
+    stage.note_traffic(NAME, "traffic meanwhile", traffic)
 
 
 def image(stage: Stage) -> None:
@@ -53,8 +52,7 @@ def image(stage: Stage) -> None:
             stage.settled(commit())
             stage.note(NAME, what, f"{time.monotonic() - began:.0f} s", True)
             time.sleep(LAST_STREAM_S)
-    stage.note(NAME, "traffic meanwhile, with 30 s streams", traffic.figure(), not traffic.failures)
-    _say(traffic.failures)
+    stage.note_traffic(NAME, "traffic meanwhile, with 30 s streams", traffic)
 
 
 def sailors() -> dict[str, object]:
@@ -73,8 +71,3 @@ def again(stage: Stage, tag: str) -> ImageSet:
 
 def _latest(asked_last: dict[str, float]) -> str:
     return max(asked_last, key=lambda each: asked_last[each])
-
-
-def _say(failures: list[str]) -> None:
-    for failure in failures[:5]:
-        print(f"         {failure}", flush=True)

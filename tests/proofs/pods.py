@@ -21,7 +21,7 @@ def eviction(stage: Stage) -> None:
             _evict(stage, pod)
             stage.until(f"a new pod of {app}", lambda app=app: _unready(stage, app), 180)
         time.sleep(35)
-    stage.note(NAME, "a pod of the orchestrator and one of the pool evicted", traffic.figure(), not traffic.failures)
+    stage.note_traffic(NAME, "a pod of the orchestrator and one of the pool evicted", traffic)
 
 
 def killed_for_memory(stage: Stage) -> None:
@@ -99,7 +99,7 @@ def drained_node(stage: Stage) -> None:
             stage.until(f"{app} elsewhere", lambda app=app: _unready(stage, app), 300)
         time.sleep(35)
     stage.cluster.kubectl("uncordon", worker)
-    stage.note(NAME, "a worker drained", traffic.figure(), not traffic.failures)
+    stage.note_traffic(NAME, "a worker drained", traffic)
 
 
 def _evict(stage: Stage, pod: str) -> None:

@@ -24,7 +24,7 @@ def by_git(stage: Stage) -> None:
         stage.note(
             NAME, "top-k and temperature by Git: commit → last answer by the old ones", f"{old - began:.0f} s", True
         )
-    stage.note(NAME, "traffic meanwhile", traffic.figure(), not traffic.failures)
+    stage.note_traffic(NAME, "traffic meanwhile", traffic)
 
 
 def by_kubectl(stage: Stage) -> None:
@@ -50,7 +50,7 @@ def by_kubectl(stage: Stage) -> None:
         f"{len(hashes)} of {len(stage.pods('orchestrator'))} pods",
         len(hashes) == 1,
     )
-    stage.note(NAME, "traffic meanwhile", traffic.figure(), not traffic.failures)
+    stage.note_traffic(NAME, "traffic meanwhile", traffic)
 
 
 def invalid(stage: Stage) -> None:
@@ -71,7 +71,7 @@ def invalid(stage: Stage) -> None:
         )
         patch(stage, {"top_k": "6"})
         time.sleep(3)
-    stage.note(NAME, "traffic meanwhile", traffic.figure(), not traffic.failures)
+    stage.note_traffic(NAME, "traffic meanwhile", traffic)
 
 
 def patch(stage: Stage, values: dict[str, str]) -> None:

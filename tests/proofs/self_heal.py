@@ -46,7 +46,7 @@ def deleted_chart(stage: Stage) -> None:
         )
         commit = stage.revert()
         stage.settled(commit)
-    stage.note(NAME, "traffic meanwhile", traffic.figure(), not traffic.failures)
+    stage.note_traffic(NAME, "traffic meanwhile", traffic)
     with stage.traffic(streams=0) as traffic:
         cluster.kubectl(
             "-n", argo.NAMESPACE, "delete", "application", f"{stage.environment}-vector-store", "--wait=false"
@@ -55,7 +55,7 @@ def deleted_chart(stage: Stage) -> None:
         after = _claims(stage)
         stage.note(NAME, "the database's Application deleted", f"claims kept: {claims <= after}", claims <= after)
         stage.settled(commit)
-    stage.note(NAME, "traffic meanwhile", traffic.figure(), not traffic.failures)
+    stage.note_traffic(NAME, "traffic meanwhile", traffic)
 
 
 def _claims(stage: Stage) -> set[str]:

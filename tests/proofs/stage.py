@@ -41,6 +41,9 @@ class Stage:
     client: Client
     store: str
     images: ImageSet
+    state: Path
+    """What belongs to the cluster on this machine."""
+    operators: list[str]
     environment: str = "dev"
     figures: list[Figure] = field(default_factory=list[Figure])
 
@@ -53,13 +56,21 @@ class Stage:
     def traffic(self, **more: Any) -> Iterator[Traffic]:
         """Constant traffic while the context is open."""
         with flowing(self.client.url, self.client.key, self.store, **more) as traffic:
-            time.sleep(2)
+            self.until(
+                "the first answer", lambda: "" if traffic.answered else "; ".join(traffic.failures[-1:]) or "none", 120
+            )
             yield traffic
 
     def note(self, proof: str, what: str, value: str, held: bool) -> None:
         """Keep a figure and show it."""
         self.figures.append(Figure(proof, what, value, held))
         print(f"  {'held  ' if held else 'BROKEN'} {what}: {value}", flush=True)
+
+    def note_traffic(self, proof: str, what: str, traffic: Traffic) -> None:
+        """Keep what became of traffic that was to be whole; show the first failures."""
+        self.note(proof, what, traffic.figure(), not traffic.failures)
+        for failure in traffic.failures[:5]:
+            print(f"         {failure}", flush=True)
 
     def merge(self, message: str, change: Callable[[Path], None]) -> str:
         """Change what Git says, as a merged pull request does, and have Argo CD look; the commit."""

@@ -4,7 +4,7 @@ common.pod, and has a name; besides:
   hook: [Sync, "-1", "post-install,post-upgrade"]   Argo CD's hook, the wave (and Helm's weight), Helm's hooks
   network: {…}                                      of common.networkPolicy
   deadlineSeconds: 900                              for all attempts together
-  attempts: 7
+  attempts: 4
 */}}
 {{- define "common.job" -}}
 {{- $ := index . 0 -}}{{- $spec := index . 1 -}}
@@ -20,7 +20,7 @@ metadata:
   annotations:
     {{- include "common.hook" $spec.hook | nindent 4 }}
 spec:
-  backoffLimit: {{ sub ($spec.attempts | default 7 | int) 1 }}
+  backoffLimit: {{ sub ($spec.attempts | default 4 | int) 1 }}
   activeDeadlineSeconds: {{ $spec.deadlineSeconds | default 900 | int }}
   template:
     {{- include "common.pod" (list $ (merge (dict "restartPolicy" "Never") $spec)) | nindent 4 }}

@@ -75,6 +75,8 @@ spec:
   {{- . | nindent 2 }}
   {{- end }}
   revisionHistoryLimit: 5
+  # Then Argo CD gives a bad version up, and takes the commit that mends it. Pulling an image is part of the time.
+  progressDeadlineSeconds: {{ add $.Values.probes.startSeconds 120 }}
   strategy:
     rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
   selector:

@@ -10,7 +10,7 @@ from delivery.commands import run
 NAMESPACE = "argocd"
 # What `make up` installs where no kit does.
 MANIFEST = "https://raw.githubusercontent.com/argoproj/argo-cd/v3.2.11/manifests/install.yaml"
-SYNC_TIMEOUT_S = 300
+SYNC_TIMEOUT_S = 1800
 REFRESH = "argocd.argoproj.io/refresh=normal"
 
 
@@ -22,7 +22,7 @@ def install(cluster: Cluster, kit: Kit) -> None:
             kit.install("argocd")
         else:
             run(cluster.command("apply", "-n", NAMESPACE, "--server-side", "--force-conflicts", "-f", MANIFEST), Path())
-        # A wave that cannot become healthy holds up its operation, and with it the commit that mends it.
+        # A StatefulSet that cannot become healthy does not fail: its wave would hold up the mending commit for ever.
         limit = f'{{"data":{{"controller.sync.timeout.seconds":"{SYNC_TIMEOUT_S}"}}}}'
         cluster.kubectl("-n", NAMESPACE, "patch", "configmap", "argocd-cmd-params-cm", "--type=merge", "-p", limit)
         cluster.kubectl("-n", NAMESPACE, "rollout", "restart", "statefulset/argocd-application-controller")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from delivery.cluster import argo
-from delivery.cluster.kind import Kit
+from delivery.cluster.kind import ALWAYS, Kit
 from delivery.cluster.kubernetes import Cluster, Object, until
 from delivery.commands import DeliveryError, run
 
@@ -65,7 +65,7 @@ def reached(found: Ground, context: str = "") -> Cluster:
 def bootstrap(cluster: Cluster, found: Ground, checkout: Path, repository: str, revision: str, kit: Kit) -> None:
     """Install Argo CD and give it the root; again, it changes nothing that is as it should be."""
     if kit.folder and found.secret["metadata"]["annotations"]["fairlead.dev/cloud"] == "kind":
-        kit.load(Cluster(found.remote_name), [])
+        kit.load(Cluster(found.remote_name), *ALWAYS)
     argo.install(cluster, kit)
     cluster.apply(found.secret)
     argo.apply_root(cluster, checkout, repository, revision)

@@ -44,6 +44,14 @@ class Client:
         except OSError as error:
             raise DeliveryError(f"{self.url} cannot be reached: {error}") from error
 
+    def unreachable(self) -> str:
+        """Why the API cannot be reached; empty when it can."""
+        try:
+            self.call("/livez")
+        except DeliveryError as error:
+            return str(error)
+        return ""
+
     def store_of(self, documents: Path) -> str:
         """The id of a store with these documents in it, all of them searchable; made where there is none."""
         for store in self.call("/v1/vector_stores")["data"]:

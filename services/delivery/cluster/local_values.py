@@ -72,7 +72,7 @@ def shared_volume(environment: str) -> Values:
             "storageClassName": SHARED_CLASS,
             "persistentVolumeReclaimPolicy": "Retain",
             "claimRef": {"namespace": f"fairlead-{environment}", "name": "fairlead-files"},
-            "hostPath": {"path": f"{SHARED}/{environment}", "type": "DirectoryOrCreate"},
+            "hostPath": {"path": f"{SHARED}/{environment}", "type": "Directory"},
         },
     }
 

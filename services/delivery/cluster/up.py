@@ -11,7 +11,7 @@ from delivery import environments, images
 from delivery.cluster import argo, git_server, kind, local_values, vault
 from delivery.cluster.client import Client
 from delivery.cluster.kind import ALWAYS, ENTRY_NODE_PORT, Kit
-from delivery.cluster.kubernetes import Cluster, Object
+from delivery.cluster.kubernetes import Cluster, Object, until
 from delivery.commands import DeliveryError, run
 from delivery.image_set import IMAGES, ImageSet
 from delivery.repository import Repository
@@ -19,6 +19,7 @@ from delivery.repository import Repository
 # Tags of images that no registry has; nothing is pulled.
 REGISTRY = "fairlead.local"
 SETTLE_S = 900.0
+ENTRY_S = 60.0
 QUESTION = "Which knot makes a fixed loop?"
 
 
@@ -68,6 +69,10 @@ def up(repository: Repository, wish: Wish, kit: Kit) -> tuple[Client, Any]:
     def change(clone: Path) -> None:
         local_values.write(clone, wish.environment, built, wish.operators, network.strip())
 
+    shared = wish.state / "shared" / wish.environment
+    shared.mkdir(parents=True, exist_ok=True)
+    # The pods' user is none of this machine's.
+    shared.chmod(0o777)
     cluster.apply(local_values.shared_volume(wish.environment))
     commit = git_server.push(cluster, repository, change, f"Run {tag} in {wish.environment} of this cluster")
     step(f"have Argo CD deploy {wish.environment} from commit {commit[:12]}")
@@ -79,12 +84,18 @@ def up(repository: Repository, wish: Wish, kit: Kit) -> tuple[Client, Any]:
     argo.settled(cluster, wish.environment, commit, layout.charts, SETTLE_S)
     cluster.apply(_entry(wish.environment))
     step("upload the samples and ask")
-    client = Client(f"http://127.0.0.1:{wish.port}", vault.key(cluster, wish.environment))
+    client = api(wish)
+    until("reaching the API", client.unreachable, ENTRY_S)
     answer = client.ask(QUESTION, client.store_of(repository.root / "samples"))
     if not answer.get("citations"):
         raise DeliveryError(f"the answer cites nothing: {answer}")
     step("done")
     return client, answer
+
+
+def api(wish: Wish) -> Client:
+    """The API of a cluster that is up."""
+    return Client(f"http://127.0.0.1:{wish.port}", vault.key(wish.cluster, wish.environment))
 
 
 def _labels(wish: Wish, kit: Kit) -> dict[str, str]:
@@ -104,7 +115,7 @@ def _install_operators(cluster: Cluster, kit: Kit, operators: list[str]) -> None
             "kind": "ConfigMap",
             "metadata": {"name": f"addon-{name}", "namespace": "default"},
         }
-        if cluster.get("configmap", marker["metadata"]["name"]) is None:
+        if cluster.get("configmap", "-n", "default", marker["metadata"]["name"]) is None:
             images, manifests = kind.OPERATORS[name]
             kit.load(cluster, *images)
             kit.install(manifests)

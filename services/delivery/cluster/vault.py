@@ -70,10 +70,11 @@ def _make(cluster: Cluster, environment: str) -> None:
             "authorization": f"Basic {basic}",
         },
     )
-    put("fairlead-database", _database("vector-store"))
+    put("fairlead-database", database_secret("vector-store"))
 
 
-def _database(host: str) -> dict[str, str]:
+def database_secret(host: str) -> dict[str, str]:
+    """What services, the migration and MLflow are to find in the Secret of the database."""
     passwords = {role: secrets.token_urlsafe(24) for role in ("fairlead_owner", "fairlead_app", "mlflow")}
 
     def url(role: str, database: str) -> str:

@@ -16,6 +16,7 @@ from conftest import free_port
 from drills.drill import Drill, nothing_broken
 from drills.pool import slow_model, without_model
 from drills.stage import ROOT, Stage
+from fakes.kubernetes import cluster
 
 NOWHERE = {"type": "eq", "key": "drill", "value": "no document has this"}
 
@@ -61,19 +62,35 @@ async def bad_edit(stage: Stage) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def second_pool(stage: Stage) -> AsyncIterator[None]:
+async def second_pool(stage: Stage, **environment: str) -> AsyncIterator[None]:
     """A second copy of the pool serves with another configuration; Prometheus scrapes both."""
-    config = stage.folder / "second-pool.yaml"
-    config.write_text("models: {m: {endpoints: [{name: e, url: 'http://127.0.0.1:9/v1'}]}}\n", encoding="utf-8")
+    folder = stage.folder / "second-pool"
+    folder.mkdir(exist_ok=True)
+    text = "models: {m: {endpoints: [{name: e, url: 'http://127.0.0.1:9/v1'}]}}\n"
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
     port = free_port()
-    command = (sys.executable, "-m", "llm_proxy", "--config", str(config), "--port", str(port))
-    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
+    command = (sys.executable, "-m", "llm_proxy", "--config", str(folder), "--port", str(port))
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=os.environ | environment)
     await stage.retarget("llm-proxy", port)
     try:
         yield
     finally:
         process.terminate()
         await process.wait()
+
+
+@asynccontextmanager
+async def role_missing(stage: Stage) -> AsyncIterator[None]:
+    """A second copy of the pool is told to watch a ConfigMap that it may not read."""
+    with cluster(stage.folder) as kube:
+        kube.faults |= dict.fromkeys(("list", "watch", "get"), 403)
+        watching = {
+            "FAIRLEAD_CONFIG_MAP": "llm-proxy-tunables",
+            "FAIRLEAD_KUBERNETES_URL": kube.url,
+            "FAIRLEAD_KUBERNETES_ACCOUNT": str(kube.account),
+        }
+        async with second_pool(stage, **watching):
+            yield
 
 
 @asynccontextmanager
@@ -185,6 +202,7 @@ DRILLS = (
     Drill("StoreUnreachable", database_closed, many_searches, search),
     Drill("ConfigReloadFailed", bad_edit),
     Drill("ConfigHashesDiffer", second_pool),
+    Drill("ConfigWatchFailing", role_missing),
     Drill("FeedbackStuck", trace_store_halted, eased={"> 900": "> 20"}),
     Drill("FeedbackTurningBad", nothing_broken, lambda s: thumbs(s, "down", 12), lambda s: thumbs(s, "up", 40)),
     Drill("RetrievalFindsNothing", nothing_broken, _found_nothing, search),
