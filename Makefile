@@ -11,7 +11,7 @@ PUBLISH = $(if $(PUSH),--push) $(if $(PULL_REQUEST),--pull-request)
 
 .DEFAULT_GOAL := help
 .PHONY: e2e up down images help run stop bootstrap test check format generate check-generated pool-faults bench-retrieval release promote rollback \
-  tf-plan tf-apply tf-drift tf-destroy tf-test tf-test-all tf-scan
+  tf-plan tf-apply tf-drift tf-output tf-destroy tf-test tf-test-all tf-scan
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,6 +104,9 @@ tf-apply: ## Carry out the plan that tf-plan wrote
 tf-drift: ## Fail where what is there is not what Git says
 	@terraform/run.sh drift "$(CLOUD)" "$(ENV)"
 
+tf-output: ## What an applied root says; NAME=kubeconfig or another of its outputs, none: all
+	@NAME="$(NAME)" terraform/run.sh output "$(CLOUD)" "$(ENV)"
+
 tf-destroy: ## Take the platform out of its clusters, then destroy everything: CONFIRM=cloud/environment
 	@terraform/run.sh destroy "$(CLOUD)" "$(ENV)"
 
@@ -117,4 +120,4 @@ tf-test-all: bootstrap ## As tf-test, and Azure and Google Cloud with mocks, and
 	@$(MAKE) --no-print-directory tf-scan
 
 tf-scan: bootstrap ## Look for what checkov holds against it; terraform/.checkov.yaml lists what is passed over, and why
-	@$(UV) tool run --python 3.12 checkov==$(CHECKOV) --config-file terraform/.checkov.yaml --directory terraform
+	@$(UV) tool run --python $(VENV)/python checkov==$(CHECKOV) --config-file terraform/.checkov.yaml --directory terraform

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One root, one environment. usage: terraform/run.sh plan|apply|drift|destroy aws|azure|gcp|kind dev|test|prod
+# One root, one environment. usage: terraform/run.sh plan|apply|drift|output|destroy aws|azure|gcp|kind dev|test|prod
 # STATE names where the state is: the bucket, or Azure's storage account (AZURE_STATE_GROUP its resource group). TERRAFORM=tofu
 # takes OpenTofu. plan writes <environment>.tfplan, which apply carries out, and <environment>.plan.txt, which people read;
 # PLAN_COMMENT=number also writes it under that pull request.
@@ -8,7 +8,7 @@ cd "$(dirname "$0")"
 fail() { echo "terraform/run.sh: $*" >&2; exit 2; }
 
 action=${1:-} cloud=${2:-} environment=${3:-}
-[[ $action =~ ^(plan|apply|drift|destroy)$ ]] || fail "say plan, apply, drift or destroy"
+[[ $action =~ ^(plan|apply|drift|output|destroy)$ ]] || fail "say plan, apply, drift, output or destroy"
 [[ -f $cloud/main.tf ]] || fail "CLOUD=$cloud: say aws, azure, gcp or kind"
 [[ -f $cloud/environments/$environment.tfvars ]] || fail "ENV=$environment: there is no terraform/$cloud/environments/$environment.tfvars"
 tool=${TERRAFORM:-$(command -v terraform || command -v tofu || true)}
@@ -54,6 +54,7 @@ case $action in
     ((code != 2)) || fail "$cloud/$environment is not what Git says: the plan above would put it right"
     exit "$code"
     ;;
+  output) "$tool" output ${NAME:+"$NAME"} ;;
   destroy)
     [[ ${CONFIRM:-} == "$cloud/$environment" ]] || fail "this destroys every cluster, database and bucket of $cloud/$environment; if that is meant: CONFIRM=$cloud/$environment"
     ../release-cluster.sh "$environment" "$("$tool" output -json kubeconfig)"

@@ -8,7 +8,6 @@ from typing import Any
 import hcl2
 
 ROOT = Path(__file__).parents[2] / "terraform"
-CLOUDS = ("aws", "azure", "gcp", "kind")
 TABLES = ("clusters", "model_deployments", "databases", "storage", "firewall_rules", "identities")
 # The list of a table's columns and its rules are named in the singular.
 SINGULAR = {
@@ -92,25 +91,42 @@ def _lines() -> Iterator[str]:
         "",
         "## Facts",
         "",
-        "Annotations of the Argo CD cluster secret, each with the prefix `fairlead.dev/`; the same keys in all clouds.",
+        "Annotations of the Argo CD cluster secret; the same keys in all clouds, empty where",
     ]
-    yield from ["", ", ".join(f"`{name}`" for name in facts()) + "."]
+    yield from ["a cloud has no such thing.", "", "| annotation | what it says |", "|---|---|"]
+    yield from (f"| `fairlead.dev/{name}` | {_cell(says)} |" for name, says in facts().items())
     yield from ["", "## Roots", "", "The four roots take the same inputs and give the same outputs."]
     yield from _interface(ROOT / "aws")
-    yield from ["", "## Modules", "", "How the roots use them:", "", "```mermaid", "graph LR"]
-    for cloud in CLOUDS:
-        for name, source in _modules(cloud):
-            yield f"  {cloud} --> {source.replace('/', '_')}[{source}]" if name else ""
+    yield from [
+        "",
+        "## Modules",
+        "",
+        "What needs what in the AWS root; the others differ in details. The inventory is what",
+    ]
+    yield from ["all begin with, the bridge where they end.", "", "```mermaid", "graph LR"]
+    yield from (f"  {needed} --> {name}" for needed, name in dependencies("aws"))
     yield "```"
     for folder in sorted({path.parent for path in (ROOT / "modules").rglob("variables.tf")}):
         yield from ["", f"### {folder.relative_to(ROOT / 'modules').as_posix()}"]
         yield from _interface(folder)
 
 
-def facts() -> list[str]:
-    """The keys that every cloud says, as the bridge's variable lists them."""
-    [listed] = [body for name, body in _blocks(BRIDGE, "variable") if name == "facts"]
-    return re.findall(r"([a-z-]+)\s*[=:]\s*\"?string", _plain(listed["type"]))
+def facts() -> dict[str, str]:
+    """What every cloud says of a cluster, as the bridge's variable lists it: the key, and what it means."""
+    block = BRIDGE.read_text(encoding="utf-8").partition('variable "facts"')[2].partition("\n}\n")[0]
+    return dict(re.findall(r"^    ([a-z-]+) += string # (.+)$", block, re.MULTILINE))
+
+
+def dependencies(cloud: str) -> list[tuple[str, str]]:
+    """Which module of a root takes something from which, by their names there; what needs none needs the inventory."""
+    source = (ROOT / cloud / "main.tf").read_text(encoding="utf-8")
+    collected = source.partition("  facts = {")[2].partition("\n  }\n")[0]
+    found: list[tuple[str, str]] = []
+    for name, body in re.findall(r'^module "(\w+)" \{\n(.*?)^\}$', source, re.MULTILINE | re.DOTALL):
+        read = body + (collected if "local.facts" in body else "")
+        needed = sorted(set(re.findall(r"\bmodule\.(\w+)", read)) - {name})
+        found += [(other, name) for other in needed or ["inventory"] if other != name]
+    return found
 
 
 def interface(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
@@ -126,13 +142,6 @@ def _interface(folder: Path) -> Iterator[str]:
         yield f"| `{name}` | {_cell(default)} | {_cell(_plain(body['description']))} |"
     yield from ["", "| output | what it is |", "|---|---|"]
     yield from (f"| `{name}` | {_cell(_plain(body['description']))} |" for name, body in outputs.items())
-
-
-def _modules(cloud: str) -> list[tuple[str, str]]:
-    if not (ROOT / cloud / "main.tf").exists():
-        return []
-    blocks = _blocks(ROOT / cloud / "main.tf", "module")
-    return [(name, _plain(body["source"]).removeprefix("../modules/")) for name, body in blocks]
 
 
 def _blocks(file: Path, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -103,7 +103,7 @@ def test_a_root_is_valid_and_passes_its_own_tests(tmp_path: Path, cloud: str) ->
         (("plan", "aws", "staging"), {}, "ENV=staging: there is no terraform/aws/environments/staging.tfvars"),
         (("plan", "aws", "dev"), {}, "STATE: name the bucket"),
         (("plan", "azure", "dev"), {"STATE": "account"}, "AZURE_STATE_GROUP: name the resource group"),
-        (("look", "aws", "dev"), {}, "say plan, apply, drift or destroy"),
+        (("look", "aws", "dev"), {}, "say plan, apply, drift, output or destroy"),
         (("apply", "kind", "dev"), {}, "there is no plan: make tf-plan CLOUD=kind ENV=dev"),
         (("destroy", "kind", "dev"), {}, "if that is meant: CONFIRM=kind/dev"),
     ],
@@ -142,6 +142,7 @@ def test_kind_is_planned_applied_once_and_drifts(tmp_path: Path) -> None:
     assert "create cluster --name dev-main" in (tmp_path / "told").read_text()
     assert "role: control-plane" in (tmp_path / "config").read_text().replace('"', "")
     assert "No changes" in run("drift")
+    assert "kubectl config use-context kind-dev-main" in run("output")
     inventory = copy / "kind" / "inventory" / "clusters.csv"
     small = "dev-main,dev,local,10.70.0.0/16,small"
     inventory.write_text(inventory.read_text().replace(small, small.replace("small", "medium")))

@@ -21,25 +21,25 @@ variable "addons" {
 variable "facts" {
   description = "What the cluster's workloads must know of the cloud: the same keys in all clouds, empty where it has none."
   type = object({
-    cloud                     = string
-    region                    = string
-    cluster                   = string
-    domain                    = string
-    registry                  = string
-    vault                     = string
-    vault-prefix              = string
-    database-host             = string
-    database-secret           = string
-    files-url                 = string
-    backups-url               = string
-    log-sink                  = string
-    search-url                = string
-    identity-external-secrets = string
-    identity-external-dns     = string
-    identity-llm-proxy        = string
-    identity-ingestion        = string
-    identity-orchestrator     = string
-    identity-vector-store     = string
+    cloud                     = string # aws, azure, gcp or kind
+    region                    = string # where the cluster is
+    cluster                   = string # what the cloud calls it; contexts of kubectl end with it
+    domain                    = string # what its DNS zone is for
+    registry                  = string # what the names of images begin with
+    vault                     = string # where the vault is: AWS: region; Azure: address; Google Cloud: project
+    vault-prefix              = string # what the names of this environment begin with in the vault; values: externalSecrets.prefix
+    database-host             = string # the database in the network
+    database-secret           = string # what the vault calls the Secret fairlead-database, without the prefix
+    files-url                 = string # where file bytes are; values: files.url of orchestrator and ingestion
+    backups-url               = string # where backups go
+    log-sink                  = string # where the logs of the control plane are
+    search-url                = string # managed search, where it is switched on
+    identity-external-secrets = string # reads the vault
+    identity-external-dns     = string # writes records into the zone
+    identity-llm-proxy        = string # asks the models
+    identity-ingestion        = string # reads and writes files
+    identity-orchestrator     = string # reads and writes files
+    identity-vector-store     = string # writes backups
   })
 }
 

@@ -97,3 +97,19 @@ def test_what_the_vault_waits_for_is_said(monkeypatch: pytest.MonkeyPatch) -> No
     found = Ground("dev-main", outputs(vault=True)["cluster_secrets"]["value"]["dev-main"], [STORE], "")
     with pytest.raises(DeliveryError, match="External Secrets took longer than 0 s: there is no clustersecretstores"):
         bootstrap(Bare("x"), found, ROOT, "", "", Kit(None))
+
+
+def test_a_kit_brings_images_into_a_kind_cluster(tools: Path, tmp_path: Path) -> None:
+    said = outputs(vault=False)
+    said["cluster_secrets"]["value"]["dev-main"]["metadata"]["annotations"] = {
+        "fairlead.dev/cluster": "dev-main",
+        "fairlead.dev/cloud": "kind",
+    }
+    (tools / "outputs.json").write_text(json.dumps(said))
+    (tmp_path / "addons").mkdir()
+    (tmp_path / "addons/addons.load").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/loaded\n')
+    (tmp_path / "addons/addons.load").chmod(0o755)
+    found = ground(tmp_path, "dev", "dev-main")
+    bootstrap(reached(found, "kind-dev-main"), found, ROOT, "", "", Kit(tmp_path))
+    assert (tmp_path / "loaded").read_text().split() == ["dev-main", "argocd", "otelcol"]
+    assert "--context kind-dev-main" in (tools / "asked").read_text()

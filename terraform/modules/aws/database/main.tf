@@ -68,7 +68,6 @@ resource "aws_db_instance" "this" {
   storage_type                        = "gp3"
   storage_encrypted                   = true
   kms_key_id                          = var.key_arn
-  db_name                             = "fairlead"
   username                            = local.users.superuser
   password_wo                         = var.passwords.superuser
   password_wo_version                 = var.password_version
@@ -107,7 +106,7 @@ resource "aws_secretsmanager_secret_version" "this" {
     "owner-password"     = var.passwords.owner
     "app-password"       = var.passwords.app
     "mlflow-password"    = var.passwords.mlflow
-    "superuser-url"      = "postgresql://${local.users.superuser}:${var.passwords.superuser}@${local.server}/fairlead?sslmode=require"
+    "superuser-url"      = "postgresql://${local.users.superuser}:${var.passwords.superuser}@${local.server}/postgres?sslmode=require"
     "owner-url"          = "postgresql://${local.users.owner}:${var.passwords.owner}@${local.server}/fairlead?sslmode=require"
     "url"                = "postgresql://${local.users.app}:${var.passwords.app}@${local.server}/fairlead?sslmode=require"
     "mlflow-url"         = "postgresql://${local.users.mlflow}:${var.passwords.mlflow}@${local.server}/mlflow?sslmode=require"

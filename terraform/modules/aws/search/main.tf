@@ -1,4 +1,5 @@
-# Managed search (OpenSearch), for those whose index outgrows one database. Off by default.
+# Managed search (OpenSearch), for those whose index outgrows one database. Off by default. An account that never had one
+# needs its service role once: aws iam create-service-linked-role --aws-service-name opensearchservice.amazonaws.com
 
 locals {
   name  = "fairlead-${var.name}"
@@ -20,6 +21,19 @@ resource "aws_vpc_security_group_ingress_rule" "nodes" {
   to_port                      = 443
   referenced_security_group_id = var.client_security_group_id
   tags                         = merge(var.tags, { Name = "nodes" })
+}
+
+resource "aws_cloudwatch_log_resource_policy" "this" {
+  policy_name = "${local.name}-search"
+  policy_document = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = ["logs:PutLogEvents", "logs:CreateLogStream"]
+      Principal = { Service = "es.amazonaws.com" }
+      Resource  = "${var.log_group_arn}:*"
+    }]
+  })
 }
 
 resource "aws_opensearch_domain" "this" {
@@ -76,7 +90,9 @@ resource "aws_opensearch_domain" "this" {
     tls_security_policy = "Policy-Min-TLS-1-2-PFS-2023-10"
   }
   log_publishing_options {
-    log_type                 = "AUDIT_LOGS"
+    log_type                 = "ES_APPLICATION_LOGS"
     cloudwatch_log_group_arn = var.log_group_arn
   }
+
+  depends_on = [aws_cloudwatch_log_resource_policy.this]
 }

@@ -34,7 +34,7 @@ variable "client_security_group_id" {
 }
 
 variable "log_group_arn" {
-  description = "Where its audit log goes."
+  description = "Where its log goes."
   type        = string
 }
 

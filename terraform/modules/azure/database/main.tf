@@ -64,7 +64,7 @@ resource "azurerm_key_vault_secret" "this" {
     "owner-password"     = var.passwords.owner
     "app-password"       = var.passwords.app
     "mlflow-password"    = var.passwords.mlflow
-    "superuser-url"      = "postgresql://${local.users.superuser}:${var.passwords.superuser}@${local.server}/fairlead?sslmode=require"
+    "superuser-url"      = "postgresql://${local.users.superuser}:${var.passwords.superuser}@${local.server}/postgres?sslmode=require"
     "owner-url"          = "postgresql://${local.users.owner}:${var.passwords.owner}@${local.server}/fairlead?sslmode=require"
     "url"                = "postgresql://${local.users.app}:${var.passwords.app}@${local.server}/fairlead?sslmode=require"
     "mlflow-url"         = "postgresql://${local.users.mlflow}:${var.passwords.mlflow}@${local.server}/mlflow?sslmode=require"

@@ -66,11 +66,6 @@ resource "google_sql_database_instance" "this" {
   }
 }
 
-resource "google_sql_database" "this" {
-  name     = "fairlead"
-  instance = google_sql_database_instance.this.name
-}
-
 # Google's superuser may make roles and extensions, which is all that is asked of it.
 resource "google_sql_user" "superuser" {
   name                = local.users.superuser
@@ -104,7 +99,7 @@ resource "google_secret_manager_secret_version" "this" {
     "owner-password"     = var.passwords.owner
     "app-password"       = var.passwords.app
     "mlflow-password"    = var.passwords.mlflow
-    "superuser-url"      = "postgresql://${local.users.superuser}:${var.passwords.superuser}@${local.server}/fairlead?sslmode=require"
+    "superuser-url"      = "postgresql://${local.users.superuser}:${var.passwords.superuser}@${local.server}/postgres?sslmode=require"
     "owner-url"          = "postgresql://${local.users.owner}:${var.passwords.owner}@${local.server}/fairlead?sslmode=require"
     "url"                = "postgresql://${local.users.app}:${var.passwords.app}@${local.server}/fairlead?sslmode=require"
     "mlflow-url"         = "postgresql://${local.users.mlflow}:${var.passwords.mlflow}@${local.server}/mlflow?sslmode=require"
