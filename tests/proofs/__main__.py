@@ -28,7 +28,7 @@ from proofs import (
     scale,
     self_heal,
 )
-from proofs.stage import Stage, install_model, put_model_behind_the_pool
+from proofs.stage import Stage, install_model, model_answers, put_model_behind_the_pool
 
 ROOT = Path(__file__).parents[2]
 OPERATORS = ["external-secrets", "kube-prometheus-stack", "argo-rollouts", "metrics-server"]
@@ -96,6 +96,7 @@ def _stage(repository: Repository, wish: Wish, *, as_is: bool) -> Stage:
     wish.cluster.secret(vault.NAMESPACE, f"{stage.environment}-fairlead-model-keys", {"proof": key})
     install_model(stage, images.name("orchestrator"), {"proof": key})
     stage.settled(stage.merge("Ask the model of the proofs", lambda clone: put_model_behind_the_pool(stage, clone)))
+    stage.until("answers by the model of the proofs", lambda: model_answers(stage), 240)
     return stage
 
 

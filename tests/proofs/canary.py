@@ -36,7 +36,7 @@ def worse_canary(stage: Stage) -> None:
         later = traffic.degraded - before
         health = stage.application("orchestrator")["health"]["status"]
         stage.note(NAME, "degraded answers in 20 s after it; Argo CD says", f"{later}; {health}", later == 0)
-    stage.note_traffic(NAME, "traffic meanwhile", traffic)
+    stage.note_traffic(NAME, "traffic meanwhile", traffic, degrades=True)
     stage.settled(stage.revert())
     found = cluster.get("rollout", "-n", stage.namespace, "orchestrator")["status"]["phase"]
     stage.note(NAME, "after the revert the rollout is", found, found == "Healthy")

@@ -35,7 +35,9 @@ class Traffic:
 
     def figure(self) -> str:
         """For a table."""
-        return f"{self.answered} answers and {self.streamed} streams of 30 s: {len(self.failures)} failed or cut"
+        streams = f" and {self.streamed} streams of 30 s" if self.streamed else ""
+        degraded = f", {self.degraded} degraded" if self.degraded else ""
+        return f"{self.answered} answers{streams}: {len(self.failures)} failed or cut{degraded}"
 
 
 @contextmanager
@@ -114,5 +116,7 @@ class _Flow:
                 continue
             if answer.status == 200 and text.rstrip().endswith("data: [DONE]") and '"finish_reason":"stop"' in text:
                 self.traffic.streamed += 1
+                # What degrades ends at once; only the model of the proofs goes on and on.
+                self.traffic.degraded += "and on" not in text
             else:
                 self.traffic.failures.append(f"{at} stream {answer.status} ended with {text[-300:]!r}")
