@@ -47,7 +47,7 @@ def by_kubectl(stage: Stage) -> None:
     stage.note(
         NAME,
         "hashes of all pods afterwards",
-        f"{len(hashes)} of {len(stage.pods('orchestrator'))} pods",
+        f"{len(hashes)} in {len(stage.pods('orchestrator'))} pods",
         len(hashes) == 1,
     )
     stage.note_traffic(NAME, "traffic meanwhile", traffic)

@@ -201,7 +201,7 @@ def install_model(stage: Stage, image: str, keys: dict[str, str]) -> None:
 
 
 def model_answers(stage: Stage) -> str:
-    """What lacks until the model of the proofs answers: its key must have come through External Secrets and the kubelet."""
+    """What lacks until the model of the proofs answers: its key comes by External Secrets and the kubelet."""
     answers = [stage.client.ask("Which knot makes a fixed loop?", stage.store) for _ in range(4)]
     degraded = [answer["degraded"] for answer in answers if answer["degraded"]]
     return f"degraded: {degraded}" if degraded else ""
