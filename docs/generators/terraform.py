@@ -35,8 +35,8 @@ def rules() -> Iterator[tuple[str, str, str]]:
 def rules_test() -> str:
     """terraform/modules/inventory/tests/rules.tftest.hcl."""
     lines = [
-        "# Made by `make generate` from the rules. Each run gives the module an inventory that breaks one rule. Each has all",
-        "# files: OpenTofu does not let a run take its variables from those of the file.",
+        "# Made by `make generate` from the rules. Each run gives the module an inventory that breaks one rule. Each",
+        "# has all files: OpenTofu does not let a run take its variables from those of the file.",
         "variables {",
         '  cloud       = "aws"',
         '  environment = "dev"',

@@ -1,5 +1,5 @@
-# Made by `make generate` from the rules. Each run gives the module an inventory that breaks one rule. Each has all
-# files: OpenTofu does not let a run take its variables from those of the file.
+# Made by `make generate` from the rules. Each run gives the module an inventory that breaks one rule. Each
+# has all files: OpenTofu does not let a run take its variables from those of the file.
 variables {
   cloud       = "aws"
   environment = "dev"
