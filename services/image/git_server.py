@@ -103,4 +103,4 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    ThreadingHTTPServer(("", int(os.environ.get("GIT_PORT", "8080"))), Handler).serve_forever()
+    ThreadingHTTPServer(("", int(os.environ.get("LISTEN_PORT", "8080"))), Handler).serve_forever()

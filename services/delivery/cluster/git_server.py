@@ -84,6 +84,8 @@ def _objects(image: str) -> list[Object]:
     }
     pod = {
         "automountServiceAccountToken": False,
+        # Kubernetes would name a variable for each Service, GIT_PORT among them.
+        "enableServiceLinks": False,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": 10001,

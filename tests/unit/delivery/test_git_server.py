@@ -22,7 +22,7 @@ def url(tmp_path: Path) -> Iterator[str]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    environment = os.environ | {"GIT_ROOT": str(tmp_path / "served"), "GIT_PORT": str(port)}
+    environment = os.environ | {"GIT_ROOT": str(tmp_path / "served"), "LISTEN_PORT": str(port)}
     process = subprocess.Popen([sys.executable, str(SERVER)], env=environment, stderr=subprocess.DEVNULL)
     try:
         for _ in range(200):
