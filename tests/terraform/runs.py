@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 TERRAFORM = ROOT / "terraform"
 BAD = Path(__file__).parent / "bad"
 TABLES = ("clusters", "model_deployments", "databases", "storage", "firewall_rules", "identities")
-TOOL = shutil.which("terraform") or shutil.which("tofu")
+TOOL = shutil.which(os.environ.get("TERRAFORM") or "terraform") or shutil.which("tofu")
+IS_OPENTOFU = TOOL is not None and Path(TOOL).name == "tofu"
 # A provider that is fetched from far away, or an apply of a hundred things on a busy machine.
 LONGEST_S = 600
 

@@ -13,7 +13,7 @@ import hcl2
 import pytest
 from generators.terraform import facts, interface
 
-from terraform.runs import TERRAFORM, Folder, copied, environment, initialised
+from terraform.runs import IS_OPENTOFU, TERRAFORM, Folder, copied, environment, initialised
 
 CLOUDS = ("aws", "azure", "gcp", "kind")
 # Azure's and Google's providers are built for many minutes where no registry is reached: make tf-test-all.
@@ -91,6 +91,10 @@ def test_a_root_is_valid_and_passes_its_own_tests(tmp_path: Path, cloud: str) ->
     copy = copied(tmp_path)
     root = initialised(copy / cloud)
     root.run("validate", "-no-color")
+    if IS_OPENTOFU and cloud != "kind":
+        pytest.skip(
+            "valid; but OpenTofu's mocks invent what is known after an apply only, and the providers refuse that"
+        )
     for module in (copy / "modules").glob("*/passwords/main.tf"):
         shutil.copy(STAND_IN, module)
     assert re.search(r"Success! [1-9][0-9]* passed, 0 failed\.", root.run("test", "-no-color"))

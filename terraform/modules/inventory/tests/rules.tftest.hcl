@@ -1,26 +1,36 @@
-# Made by `make generate` from the rules. Each run gives the module an inventory that breaks one rule.
+# Made by `make generate` from the rules. Each run gives the module an inventory that breaks one rule. Each
+# has all files: OpenTofu does not let a run take its variables from those of the file.
 variables {
   cloud       = "aws"
   environment = "dev"
   region      = "eu-central-1"
-  files = {
-    clusters          = "../../aws/inventory/clusters.csv"
-    model_deployments = "../../aws/inventory/model_deployments.csv"
-    databases         = "../../aws/inventory/databases.csv"
-    storage           = "../../aws/inventory/storage.csv"
-    firewall_rules    = "../../aws/inventory/firewall_rules.csv"
-    identities        = "../../aws/inventory/identities.csv"
-  }
 }
 
 run "a_good_inventory" {
   command = plan
+  variables {
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
+  }
 }
 
 run "clusters_columns" {
   command = plan
   variables {
-    files = merge(var.files, { clusters = "../../../tests/terraform/bad/clusters.columns.csv" })
+    files = {
+      clusters          = "../../../tests/terraform/bad/clusters.columns.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -28,7 +38,14 @@ run "clusters_columns" {
 run "clusters_fields" {
   command = plan
   variables {
-    files = merge(var.files, { clusters = "../../../tests/terraform/bad/clusters.fields.csv" })
+    files = {
+      clusters          = "../../../tests/terraform/bad/clusters.fields.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -36,7 +53,14 @@ run "clusters_fields" {
 run "clusters_name" {
   command = plan
   variables {
-    files = merge(var.files, { clusters = "../../../tests/terraform/bad/clusters.name.csv" })
+    files = {
+      clusters          = "../../../tests/terraform/bad/clusters.name.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -44,7 +68,14 @@ run "clusters_name" {
 run "clusters_duplicate" {
   command = plan
   variables {
-    files = merge(var.files, { clusters = "../../../tests/terraform/bad/clusters.duplicate.csv" })
+    files = {
+      clusters          = "../../../tests/terraform/bad/clusters.duplicate.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -52,7 +83,14 @@ run "clusters_duplicate" {
 run "clusters_environment" {
   command = plan
   variables {
-    files = merge(var.files, { clusters = "../../../tests/terraform/bad/clusters.environment.csv" })
+    files = {
+      clusters          = "../../../tests/terraform/bad/clusters.environment.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -60,7 +98,14 @@ run "clusters_environment" {
 run "clusters_owner" {
   command = plan
   variables {
-    files = merge(var.files, { clusters = "../../../tests/terraform/bad/clusters.owner.csv" })
+    files = {
+      clusters          = "../../../tests/terraform/bad/clusters.owner.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -68,7 +113,14 @@ run "clusters_owner" {
 run "clusters_cost_center" {
   command = plan
   variables {
-    files = merge(var.files, { clusters = "../../../tests/terraform/bad/clusters.cost_center.csv" })
+    files = {
+      clusters          = "../../../tests/terraform/bad/clusters.cost_center.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -76,7 +128,14 @@ run "clusters_cost_center" {
 run "clusters_region" {
   command = plan
   variables {
-    files = merge(var.files, { clusters = "../../../tests/terraform/bad/clusters.region.csv" })
+    files = {
+      clusters          = "../../../tests/terraform/bad/clusters.region.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -84,7 +143,14 @@ run "clusters_region" {
 run "clusters_home" {
   command = plan
   variables {
-    files = merge(var.files, { clusters = "../../../tests/terraform/bad/clusters.home.csv" })
+    files = {
+      clusters          = "../../../tests/terraform/bad/clusters.home.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -92,7 +158,14 @@ run "clusters_home" {
 run "clusters_cidr" {
   command = plan
   variables {
-    files = merge(var.files, { clusters = "../../../tests/terraform/bad/clusters.cidr.csv" })
+    files = {
+      clusters          = "../../../tests/terraform/bad/clusters.cidr.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -100,7 +173,14 @@ run "clusters_cidr" {
 run "clusters_overlap" {
   command = plan
   variables {
-    files = merge(var.files, { clusters = "../../../tests/terraform/bad/clusters.overlap.csv" })
+    files = {
+      clusters          = "../../../tests/terraform/bad/clusters.overlap.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -108,7 +188,14 @@ run "clusters_overlap" {
 run "clusters_size" {
   command = plan
   variables {
-    files = merge(var.files, { clusters = "../../../tests/terraform/bad/clusters.size.csv" })
+    files = {
+      clusters          = "../../../tests/terraform/bad/clusters.size.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -116,7 +203,14 @@ run "clusters_size" {
 run "clusters_version" {
   command = plan
   variables {
-    files = merge(var.files, { clusters = "../../../tests/terraform/bad/clusters.version.csv" })
+    files = {
+      clusters          = "../../../tests/terraform/bad/clusters.version.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -124,7 +218,14 @@ run "clusters_version" {
 run "clusters_gpu" {
   command = plan
   variables {
-    files = merge(var.files, { clusters = "../../../tests/terraform/bad/clusters.gpu.csv" })
+    files = {
+      clusters          = "../../../tests/terraform/bad/clusters.gpu.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -132,7 +233,14 @@ run "clusters_gpu" {
 run "clusters_public" {
   command = plan
   variables {
-    files = merge(var.files, { clusters = "../../../tests/terraform/bad/clusters.public.csv" })
+    files = {
+      clusters          = "../../../tests/terraform/bad/clusters.public.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -140,7 +248,14 @@ run "clusters_public" {
 run "clusters_domain" {
   command = plan
   variables {
-    files = merge(var.files, { clusters = "../../../tests/terraform/bad/clusters.domain.csv" })
+    files = {
+      clusters          = "../../../tests/terraform/bad/clusters.domain.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -148,7 +263,14 @@ run "clusters_domain" {
 run "clusters_budget" {
   command = plan
   variables {
-    files = merge(var.files, { clusters = "../../../tests/terraform/bad/clusters.budget.csv" })
+    files = {
+      clusters          = "../../../tests/terraform/bad/clusters.budget.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -156,7 +278,14 @@ run "clusters_budget" {
 run "model_deployments_columns" {
   command = plan
   variables {
-    files = merge(var.files, { model_deployments = "../../../tests/terraform/bad/model_deployments.columns.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../../tests/terraform/bad/model_deployments.columns.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -164,7 +293,14 @@ run "model_deployments_columns" {
 run "model_deployments_fields" {
   command = plan
   variables {
-    files = merge(var.files, { model_deployments = "../../../tests/terraform/bad/model_deployments.fields.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../../tests/terraform/bad/model_deployments.fields.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -172,7 +308,14 @@ run "model_deployments_fields" {
 run "model_deployments_name" {
   command = plan
   variables {
-    files = merge(var.files, { model_deployments = "../../../tests/terraform/bad/model_deployments.name.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../../tests/terraform/bad/model_deployments.name.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -180,7 +323,14 @@ run "model_deployments_name" {
 run "model_deployments_duplicate" {
   command = plan
   variables {
-    files = merge(var.files, { model_deployments = "../../../tests/terraform/bad/model_deployments.duplicate.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../../tests/terraform/bad/model_deployments.duplicate.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -188,7 +338,14 @@ run "model_deployments_duplicate" {
 run "model_deployments_environment" {
   command = plan
   variables {
-    files = merge(var.files, { model_deployments = "../../../tests/terraform/bad/model_deployments.environment.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../../tests/terraform/bad/model_deployments.environment.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -196,7 +353,14 @@ run "model_deployments_environment" {
 run "model_deployments_owner" {
   command = plan
   variables {
-    files = merge(var.files, { model_deployments = "../../../tests/terraform/bad/model_deployments.owner.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../../tests/terraform/bad/model_deployments.owner.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -204,7 +368,14 @@ run "model_deployments_owner" {
 run "model_deployments_cost_center" {
   command = plan
   variables {
-    files = merge(var.files, { model_deployments = "../../../tests/terraform/bad/model_deployments.cost_center.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../../tests/terraform/bad/model_deployments.cost_center.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -212,7 +383,14 @@ run "model_deployments_cost_center" {
 run "model_deployments_region" {
   command = plan
   variables {
-    files = merge(var.files, { model_deployments = "../../../tests/terraform/bad/model_deployments.region.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../../tests/terraform/bad/model_deployments.region.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -220,7 +398,14 @@ run "model_deployments_region" {
 run "model_deployments_model" {
   command = plan
   variables {
-    files = merge(var.files, { model_deployments = "../../../tests/terraform/bad/model_deployments.model.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../../tests/terraform/bad/model_deployments.model.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -228,7 +413,14 @@ run "model_deployments_model" {
 run "model_deployments_version" {
   command = plan
   variables {
-    files = merge(var.files, { model_deployments = "../../../tests/terraform/bad/model_deployments.version.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../../tests/terraform/bad/model_deployments.version.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -236,7 +428,14 @@ run "model_deployments_version" {
 run "model_deployments_capacity" {
   command = plan
   variables {
-    files = merge(var.files, { model_deployments = "../../../tests/terraform/bad/model_deployments.capacity.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../../tests/terraform/bad/model_deployments.capacity.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -244,7 +443,14 @@ run "model_deployments_capacity" {
 run "model_deployments_priority" {
   command = plan
   variables {
-    files = merge(var.files, { model_deployments = "../../../tests/terraform/bad/model_deployments.priority.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../../tests/terraform/bad/model_deployments.priority.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -252,7 +458,14 @@ run "model_deployments_priority" {
 run "model_deployments_public" {
   command = plan
   variables {
-    files = merge(var.files, { model_deployments = "../../../tests/terraform/bad/model_deployments.public.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../../tests/terraform/bad/model_deployments.public.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -260,7 +473,14 @@ run "model_deployments_public" {
 run "model_deployments_once" {
   command = plan
   variables {
-    files = merge(var.files, { model_deployments = "../../../tests/terraform/bad/model_deployments.once.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../../tests/terraform/bad/model_deployments.once.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -268,7 +488,14 @@ run "model_deployments_once" {
 run "databases_columns" {
   command = plan
   variables {
-    files = merge(var.files, { databases = "../../../tests/terraform/bad/databases.columns.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../../tests/terraform/bad/databases.columns.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -276,7 +503,14 @@ run "databases_columns" {
 run "databases_fields" {
   command = plan
   variables {
-    files = merge(var.files, { databases = "../../../tests/terraform/bad/databases.fields.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../../tests/terraform/bad/databases.fields.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -284,7 +518,14 @@ run "databases_fields" {
 run "databases_name" {
   command = plan
   variables {
-    files = merge(var.files, { databases = "../../../tests/terraform/bad/databases.name.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../../tests/terraform/bad/databases.name.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -292,7 +533,14 @@ run "databases_name" {
 run "databases_duplicate" {
   command = plan
   variables {
-    files = merge(var.files, { databases = "../../../tests/terraform/bad/databases.duplicate.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../../tests/terraform/bad/databases.duplicate.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -300,7 +548,14 @@ run "databases_duplicate" {
 run "databases_environment" {
   command = plan
   variables {
-    files = merge(var.files, { databases = "../../../tests/terraform/bad/databases.environment.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../../tests/terraform/bad/databases.environment.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -308,7 +563,14 @@ run "databases_environment" {
 run "databases_owner" {
   command = plan
   variables {
-    files = merge(var.files, { databases = "../../../tests/terraform/bad/databases.owner.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../../tests/terraform/bad/databases.owner.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -316,7 +578,14 @@ run "databases_owner" {
 run "databases_cost_center" {
   command = plan
   variables {
-    files = merge(var.files, { databases = "../../../tests/terraform/bad/databases.cost_center.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../../tests/terraform/bad/databases.cost_center.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -324,7 +593,14 @@ run "databases_cost_center" {
 run "databases_cluster" {
   command = plan
   variables {
-    files = merge(var.files, { databases = "../../../tests/terraform/bad/databases.cluster.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../../tests/terraform/bad/databases.cluster.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -332,7 +608,14 @@ run "databases_cluster" {
 run "databases_version" {
   command = plan
   variables {
-    files = merge(var.files, { databases = "../../../tests/terraform/bad/databases.version.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../../tests/terraform/bad/databases.version.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -340,7 +623,14 @@ run "databases_version" {
 run "databases_size" {
   command = plan
   variables {
-    files = merge(var.files, { databases = "../../../tests/terraform/bad/databases.size.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../../tests/terraform/bad/databases.size.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -348,7 +638,14 @@ run "databases_size" {
 run "databases_storage" {
   command = plan
   variables {
-    files = merge(var.files, { databases = "../../../tests/terraform/bad/databases.storage.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../../tests/terraform/bad/databases.storage.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -356,7 +653,14 @@ run "databases_storage" {
 run "databases_availability" {
   command = plan
   variables {
-    files = merge(var.files, { databases = "../../../tests/terraform/bad/databases.availability.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../../tests/terraform/bad/databases.availability.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -364,7 +668,14 @@ run "databases_availability" {
 run "databases_backup" {
   command = plan
   variables {
-    files = merge(var.files, { databases = "../../../tests/terraform/bad/databases.backup.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../../tests/terraform/bad/databases.backup.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -372,7 +683,14 @@ run "databases_backup" {
 run "databases_public" {
   command = plan
   variables {
-    files = merge(var.files, { databases = "../../../tests/terraform/bad/databases.public.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../../tests/terraform/bad/databases.public.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -380,7 +698,14 @@ run "databases_public" {
 run "storage_columns" {
   command = plan
   variables {
-    files = merge(var.files, { storage = "../../../tests/terraform/bad/storage.columns.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../../tests/terraform/bad/storage.columns.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -388,7 +713,14 @@ run "storage_columns" {
 run "storage_fields" {
   command = plan
   variables {
-    files = merge(var.files, { storage = "../../../tests/terraform/bad/storage.fields.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../../tests/terraform/bad/storage.fields.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -396,7 +728,14 @@ run "storage_fields" {
 run "storage_name" {
   command = plan
   variables {
-    files = merge(var.files, { storage = "../../../tests/terraform/bad/storage.name.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../../tests/terraform/bad/storage.name.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -404,7 +743,14 @@ run "storage_name" {
 run "storage_duplicate" {
   command = plan
   variables {
-    files = merge(var.files, { storage = "../../../tests/terraform/bad/storage.duplicate.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../../tests/terraform/bad/storage.duplicate.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -412,7 +758,14 @@ run "storage_duplicate" {
 run "storage_environment" {
   command = plan
   variables {
-    files = merge(var.files, { storage = "../../../tests/terraform/bad/storage.environment.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../../tests/terraform/bad/storage.environment.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -420,7 +773,14 @@ run "storage_environment" {
 run "storage_owner" {
   command = plan
   variables {
-    files = merge(var.files, { storage = "../../../tests/terraform/bad/storage.owner.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../../tests/terraform/bad/storage.owner.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -428,7 +788,14 @@ run "storage_owner" {
 run "storage_cost_center" {
   command = plan
   variables {
-    files = merge(var.files, { storage = "../../../tests/terraform/bad/storage.cost_center.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../../tests/terraform/bad/storage.cost_center.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -436,7 +803,14 @@ run "storage_cost_center" {
 run "storage_region" {
   command = plan
   variables {
-    files = merge(var.files, { storage = "../../../tests/terraform/bad/storage.region.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../../tests/terraform/bad/storage.region.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -444,7 +818,14 @@ run "storage_region" {
 run "storage_home" {
   command = plan
   variables {
-    files = merge(var.files, { storage = "../../../tests/terraform/bad/storage.home.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../../tests/terraform/bad/storage.home.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -452,7 +833,14 @@ run "storage_home" {
 run "storage_purpose" {
   command = plan
   variables {
-    files = merge(var.files, { storage = "../../../tests/terraform/bad/storage.purpose.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../../tests/terraform/bad/storage.purpose.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -460,7 +848,14 @@ run "storage_purpose" {
 run "storage_retention" {
   command = plan
   variables {
-    files = merge(var.files, { storage = "../../../tests/terraform/bad/storage.retention.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../../tests/terraform/bad/storage.retention.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -468,7 +863,14 @@ run "storage_retention" {
 run "storage_versioning" {
   command = plan
   variables {
-    files = merge(var.files, { storage = "../../../tests/terraform/bad/storage.versioning.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../../tests/terraform/bad/storage.versioning.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -476,7 +878,14 @@ run "storage_versioning" {
 run "storage_public" {
   command = plan
   variables {
-    files = merge(var.files, { storage = "../../../tests/terraform/bad/storage.public.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../../tests/terraform/bad/storage.public.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -484,7 +893,14 @@ run "storage_public" {
 run "firewall_rules_columns" {
   command = plan
   variables {
-    files = merge(var.files, { firewall_rules = "../../../tests/terraform/bad/firewall_rules.columns.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../../tests/terraform/bad/firewall_rules.columns.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -492,7 +908,14 @@ run "firewall_rules_columns" {
 run "firewall_rules_fields" {
   command = plan
   variables {
-    files = merge(var.files, { firewall_rules = "../../../tests/terraform/bad/firewall_rules.fields.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../../tests/terraform/bad/firewall_rules.fields.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -500,7 +923,14 @@ run "firewall_rules_fields" {
 run "firewall_rules_name" {
   command = plan
   variables {
-    files = merge(var.files, { firewall_rules = "../../../tests/terraform/bad/firewall_rules.name.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../../tests/terraform/bad/firewall_rules.name.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -508,7 +938,14 @@ run "firewall_rules_name" {
 run "firewall_rules_duplicate" {
   command = plan
   variables {
-    files = merge(var.files, { firewall_rules = "../../../tests/terraform/bad/firewall_rules.duplicate.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../../tests/terraform/bad/firewall_rules.duplicate.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -516,7 +953,14 @@ run "firewall_rules_duplicate" {
 run "firewall_rules_environment" {
   command = plan
   variables {
-    files = merge(var.files, { firewall_rules = "../../../tests/terraform/bad/firewall_rules.environment.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../../tests/terraform/bad/firewall_rules.environment.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -524,7 +968,14 @@ run "firewall_rules_environment" {
 run "firewall_rules_owner" {
   command = plan
   variables {
-    files = merge(var.files, { firewall_rules = "../../../tests/terraform/bad/firewall_rules.owner.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../../tests/terraform/bad/firewall_rules.owner.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -532,7 +983,14 @@ run "firewall_rules_owner" {
 run "firewall_rules_cost_center" {
   command = plan
   variables {
-    files = merge(var.files, { firewall_rules = "../../../tests/terraform/bad/firewall_rules.cost_center.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../../tests/terraform/bad/firewall_rules.cost_center.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -540,7 +998,14 @@ run "firewall_rules_cost_center" {
 run "firewall_rules_cluster" {
   command = plan
   variables {
-    files = merge(var.files, { firewall_rules = "../../../tests/terraform/bad/firewall_rules.cluster.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../../tests/terraform/bad/firewall_rules.cluster.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -548,7 +1013,14 @@ run "firewall_rules_cluster" {
 run "firewall_rules_direction" {
   command = plan
   variables {
-    files = merge(var.files, { firewall_rules = "../../../tests/terraform/bad/firewall_rules.direction.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../../tests/terraform/bad/firewall_rules.direction.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -556,7 +1028,14 @@ run "firewall_rules_direction" {
 run "firewall_rules_protocol" {
   command = plan
   variables {
-    files = merge(var.files, { firewall_rules = "../../../tests/terraform/bad/firewall_rules.protocol.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../../tests/terraform/bad/firewall_rules.protocol.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -564,7 +1043,14 @@ run "firewall_rules_protocol" {
 run "firewall_rules_ports" {
   command = plan
   variables {
-    files = merge(var.files, { firewall_rules = "../../../tests/terraform/bad/firewall_rules.ports.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../../tests/terraform/bad/firewall_rules.ports.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -572,7 +1058,14 @@ run "firewall_rules_ports" {
 run "firewall_rules_cidr" {
   command = plan
   variables {
-    files = merge(var.files, { firewall_rules = "../../../tests/terraform/bad/firewall_rules.cidr.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../../tests/terraform/bad/firewall_rules.cidr.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -580,7 +1073,14 @@ run "firewall_rules_cidr" {
 run "firewall_rules_world" {
   command = plan
   variables {
-    files = merge(var.files, { firewall_rules = "../../../tests/terraform/bad/firewall_rules.world.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../../tests/terraform/bad/firewall_rules.world.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -588,7 +1088,14 @@ run "firewall_rules_world" {
 run "firewall_rules_priority" {
   command = plan
   variables {
-    files = merge(var.files, { firewall_rules = "../../../tests/terraform/bad/firewall_rules.priority.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../../tests/terraform/bad/firewall_rules.priority.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -596,7 +1103,14 @@ run "firewall_rules_priority" {
 run "firewall_rules_description" {
   command = plan
   variables {
-    files = merge(var.files, { firewall_rules = "../../../tests/terraform/bad/firewall_rules.description.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../../tests/terraform/bad/firewall_rules.description.csv"
+      identities        = "../../aws/inventory/identities.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -604,7 +1118,14 @@ run "firewall_rules_description" {
 run "identities_columns" {
   command = plan
   variables {
-    files = merge(var.files, { identities = "../../../tests/terraform/bad/identities.columns.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../../tests/terraform/bad/identities.columns.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -612,7 +1133,14 @@ run "identities_columns" {
 run "identities_fields" {
   command = plan
   variables {
-    files = merge(var.files, { identities = "../../../tests/terraform/bad/identities.fields.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../../tests/terraform/bad/identities.fields.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -620,7 +1148,14 @@ run "identities_fields" {
 run "identities_name" {
   command = plan
   variables {
-    files = merge(var.files, { identities = "../../../tests/terraform/bad/identities.name.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../../tests/terraform/bad/identities.name.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -628,7 +1163,14 @@ run "identities_name" {
 run "identities_duplicate" {
   command = plan
   variables {
-    files = merge(var.files, { identities = "../../../tests/terraform/bad/identities.duplicate.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../../tests/terraform/bad/identities.duplicate.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -636,7 +1178,14 @@ run "identities_duplicate" {
 run "identities_environment" {
   command = plan
   variables {
-    files = merge(var.files, { identities = "../../../tests/terraform/bad/identities.environment.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../../tests/terraform/bad/identities.environment.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -644,7 +1193,14 @@ run "identities_environment" {
 run "identities_owner" {
   command = plan
   variables {
-    files = merge(var.files, { identities = "../../../tests/terraform/bad/identities.owner.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../../tests/terraform/bad/identities.owner.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -652,7 +1208,14 @@ run "identities_owner" {
 run "identities_cost_center" {
   command = plan
   variables {
-    files = merge(var.files, { identities = "../../../tests/terraform/bad/identities.cost_center.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../../tests/terraform/bad/identities.cost_center.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -660,7 +1223,14 @@ run "identities_cost_center" {
 run "identities_cluster" {
   command = plan
   variables {
-    files = merge(var.files, { identities = "../../../tests/terraform/bad/identities.cluster.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../../tests/terraform/bad/identities.cluster.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -668,7 +1238,14 @@ run "identities_cluster" {
 run "identities_purpose" {
   command = plan
   variables {
-    files = merge(var.files, { identities = "../../../tests/terraform/bad/identities.purpose.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../../tests/terraform/bad/identities.purpose.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -676,7 +1253,14 @@ run "identities_purpose" {
 run "identities_namespace" {
   command = plan
   variables {
-    files = merge(var.files, { identities = "../../../tests/terraform/bad/identities.namespace.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../../tests/terraform/bad/identities.namespace.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -684,7 +1268,14 @@ run "identities_namespace" {
 run "identities_service_account" {
   command = plan
   variables {
-    files = merge(var.files, { identities = "../../../tests/terraform/bad/identities.service_account.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../../tests/terraform/bad/identities.service_account.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -692,7 +1283,14 @@ run "identities_service_account" {
 run "identities_subject" {
   command = plan
   variables {
-    files = merge(var.files, { identities = "../../../tests/terraform/bad/identities.subject.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../../tests/terraform/bad/identities.subject.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -700,7 +1298,14 @@ run "identities_subject" {
 run "identities_access" {
   command = plan
   variables {
-    files = merge(var.files, { identities = "../../../tests/terraform/bad/identities.access.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../../tests/terraform/bad/identities.access.csv"
+    }
   }
   expect_failures = [output.rows]
 }
@@ -708,7 +1313,14 @@ run "identities_access" {
 run "identities_storage" {
   command = plan
   variables {
-    files = merge(var.files, { identities = "../../../tests/terraform/bad/identities.storage.csv" })
+    files = {
+      clusters          = "../../aws/inventory/clusters.csv"
+      model_deployments = "../../aws/inventory/model_deployments.csv"
+      databases         = "../../aws/inventory/databases.csv"
+      storage           = "../../aws/inventory/storage.csv"
+      firewall_rules    = "../../aws/inventory/firewall_rules.csv"
+      identities        = "../../../tests/terraform/bad/identities.storage.csv"
+    }
   }
   expect_failures = [output.rows]
 }
