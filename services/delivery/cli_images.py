@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from delivery import images
-from delivery.image_set import IMAGES
 from delivery.plain_errors import plain_errors
 from delivery.repository import Repository
 
@@ -21,7 +20,7 @@ def images_command(
     """Build the images, and show their sizes."""
     with plain_errors():
         repository = Repository.around(Path())
-        chosen = tuple(only.split(",")) if only else IMAGES
+        chosen = tuple(only.split(",")) if only else ()
         built = images.build(repository.root, registry, tag or repository.image_tag(), chosen)
         typer.echo(images.table(built))
         if bills:

@@ -10,7 +10,9 @@ import yaml
 from delivery.commands import DeliveryError
 
 # Every image that the project builds, by the name that charts know it by; in a registry it is fairlead-<name>.
-IMAGES = ("orchestrator", "llm-proxy", "local-models", "ingestion", "observability", "mlflow", "postgres")
+IMAGES = ("orchestrator", "llm-proxy", "local-models", "ingestion", "observability", "mlflow")
+# The chart whose image has a version of its own: a release of the services must not restart the database.
+PINNED_IN = "charts/vector-store/values.yaml"
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 HEADER = "# The images of every service. Written by make release, make promote and make rollback; not by hand."
@@ -35,6 +37,12 @@ class ImageSet:
         lines += ["    digests:" if self.digests else "    digests: {}"]
         lines += [f"      {image}: {json.dumps(digest)}" for image, digest in sorted(self.digests.items())]
         return "\n".join((HEADER, "global:", "  image:", *lines, ""))
+
+
+def pinned(root: Path) -> dict[str, str]:
+    """Images with a version of their own, which a release leaves alone, and their tags: as the chart names them."""
+    file = root / PINNED_IN
+    return yaml.safe_load(file.read_text(encoding="utf-8"))["image"]["pinned"] if file.exists() else {}
 
 
 def path(environment: str) -> str:

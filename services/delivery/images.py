@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from delivery.commands import DeliveryError, run, run_visibly
-from delivery.image_set import IMAGES, ImageSet
+from delivery.image_set import IMAGES, ImageSet, pinned
 
 DOCKERFILE = "services/Dockerfile"
 # Targets of the recipe that are not one of our services.
@@ -24,22 +24,25 @@ class Built:
     size_bytes: int
 
 
-def build(root: Path, registry: str, tag: str, images: tuple[str, ...] = IMAGES) -> list[Built]:
-    """Build these images, with the commit that is checked out as their provenance."""
+def build(root: Path, registry: str, tag: str, images: tuple[str, ...] = ()) -> list[Built]:
+    """Build these images, or all, with the checked-out commit as their provenance; pinned ones by their own tag."""
     if tag == "latest":
         raise DeliveryError("--tag=latest says nothing about what is in an image: give a commit")
-    named = ImageSet(registry, tag)
+    own = pinned(root)
     commit = run(["git", "rev-parse", "HEAD"], root).strip()
     built: list[Built] = []
-    for image in images:
+    for image in images or (*IMAGES, *own):
+        name = ImageSet(registry, own.get(image, tag)).name(image)
         if image not in (*IMAGES, *OTHERS):
-            raise DeliveryError(f"there is no image {image}; there are {', '.join((*IMAGES, 'git-server'))}")
+            raise DeliveryError(
+                f"there is no image {image}; there are {', '.join((*IMAGES, 'postgres', 'git-server'))}"
+            )
         target = ["--target", image] if image in OTHERS else ["--target", "service", "--build-arg", f"SERVICE={image}"]
         arguments = {"VERSION": tag, "COMMIT": commit}
         flags = [flag for name, value in arguments.items() for flag in ("--build-arg", f"{name}={value}")]
-        command = ["docker", "build", "--quiet", "--file", DOCKERFILE, *target, *flags, "--tag", named.name(image), "."]
+        command = ["docker", "build", "--quiet", "--file", DOCKERFILE, *target, *flags, "--tag", name, "."]
         run(command, root)
-        built.append(Built(image, named.name(image), _size(named.name(image), root)))
+        built.append(Built(image, name, _size(name, root)))
     return built
 
 

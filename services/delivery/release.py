@@ -43,13 +43,16 @@ def release(
         return Release(current, layout.first, "")
     build(repository.root, registry, tag)
     built = ImageSet(registry, tag)
+    own = [ImageSet(registry, version).name(image) for image, version in image_set.pinned(repository.root).items()]
     if kind_cluster:
-        for image in IMAGES:
-            run(["kind", "load", "docker-image", built.name(image), "--name", kind_cluster], repository.root)
+        for name in (*(built.name(image) for image in IMAGES), *own):
+            run(["kind", "load", "docker-image", name, "--name", kind_cluster], repository.root)
         released = built
     else:
         digests = {image: _pushed(built.name(image), repository.root) for image in IMAGES}
         released = ImageSet(registry, tag, digests)
+        for name in own:
+            _publish_once(name, repository.root)
     image_set.write(repository.root, layout.first, released)
     commit = repository.commit(image_set.path(layout.first), f"Release {tag} to {layout.first}")
     return Release(released, layout.first, commit)
@@ -75,6 +78,14 @@ def publish(repository: Repository, remote: str) -> None:
                 raise
         else:
             return
+
+
+def _publish_once(name: str, folder: Path) -> None:
+    """Push an image that has a version of its own, unless the registry has this version already."""
+    try:
+        run(["docker", "manifest", "inspect", name], folder)
+    except DeliveryError:
+        _pushed(name, folder)
 
 
 def _pushed(name: str, folder: Path) -> str:

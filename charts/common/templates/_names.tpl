@@ -52,11 +52,18 @@ appVersion. `image.repository` is a full repository of another name, with the ch
 {{- if eq $tag "latest" -}}
 {{- fail (printf "%s: image.tag is `latest`, which says nothing of what runs and cannot be rolled back: name a version, a commit, or a digest" $.Chart.Name) -}}
 {{- end -}}
+{{- $pinned := include "common.imagePinned" . -}}
 {{- with include "common.imageDigest" . -}}
 {{ $repository }}@{{ . }}
 {{- else -}}
-{{ $repository }}:{{ $tag }}
+{{ $repository }}:{{ $pinned | default $tag }}
 {{- end -}}
+{{- end }}
+
+{{/* common.imagePinned (list context "name"): the tag of an image that no release changes; empty for the others. */}}
+{{- define "common.imagePinned" -}}
+{{- $ := index . 0 -}}{{- $image := $.Values.image -}}
+{{- if not $image.repository }}{{ get ($image.pinned | default dict) ($image.name | default (index . 1)) }}{{ end -}}
 {{- end }}
 
 {{/* common.imageDigest (list context "name"): that image's digest; empty where it is known by its tag. */}}
@@ -66,7 +73,7 @@ appVersion. `image.repository` is a full repository of another name, with the ch
 {{- if $image.repository }}{{ $shared = dict }}{{ end -}}
 {{- /* A tag that a release wrote without a digest must not be overruled by the digest of an older image. */ -}}
 {{- $own := not $shared.tag | ternary $image.digest "" -}}
-{{- get ($shared.digests | default dict) $name | default $own -}}
+{{- if not (include "common.imagePinned" .) }}{{ get ($shared.digests | default dict) $name | default $own }}{{ end -}}
 {{- end }}
 
 {{/* common.environment: dev, test, prod…; where nobody says, what the namespace is called after `fairlead-`. */}}

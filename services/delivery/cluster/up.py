@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from delivery import environments, images
+from delivery import environments, image_set, images
 from delivery.cluster import argo, git_server, kind, local_values, vault
 from delivery.cluster.client import Client
 from delivery.cluster.kind import ALWAYS, ENTRY_NODE_PORT, Kit
@@ -50,14 +50,15 @@ def up(repository: Repository, wish: Wish, kit: Kit) -> tuple[Client, Any]:
 
     step("build images")
     kit.prepare()
-    images.build(repository.root, REGISTRY, tag, (*IMAGES, "git-server"))
+    own = image_set.pinned(repository.root)
+    made = images.build(repository.root, REGISTRY, tag, (*IMAGES, *own, "git-server"))
     if not kind.exists(cluster):
         step(f"make the cluster {cluster.name}")
         wish.state.mkdir(parents=True, exist_ok=True)
         kind.create(cluster, wish.state, wish.port, wish.workers)
         kit.load(cluster, *ALWAYS)
     step("load images")
-    kind.load(cluster, [built.name(image) for image in (*IMAGES, "git-server")])
+    kind.load(cluster, [one.name for one in made])
     step("install Argo CD and what makes secrets")
     argo.install(cluster, kit)
     _install_operators(cluster, kit, wish.operators)
