@@ -135,7 +135,7 @@ def test_what_is_deployed_is_valid(environment: str, chart: str) -> None:
 
 
 def test_environments_with_the_same_set_run_the_same_images(tmp_path: Path) -> None:
-    """Each of our images is the one that image.yaml names, and the database's the one that its chart names, everywhere."""
+    """Each of our images is the one that image.yaml names, and the database's the one that its chart names."""
     digests = {name: f"sha256:{number:064x}" for number, name in enumerate(image_set.IMAGES)}
     same = tmp_path / "image.yaml"
     same.write_text(image_set.ImageSet("registry.example/team", "aaaa1111", digests).text())
