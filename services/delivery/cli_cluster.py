@@ -45,7 +45,8 @@ def up_command(
             f"  key      kubectl --context {wish.cluster.context} -n fairlead-vault get secret {environment}-user "
             "-o jsonpath='{.data.key}' | base64 -d"
         )
-        typer.echo("  stop     make down")
+        which = "" if name == Cluster().name else f' ARGS="--name {name}"'
+        typer.echo(f"  stop     make down{which}")
 
 
 def down_command(name: Annotated[str, typer.Option(help="Name of the kind cluster.")] = "fairlead") -> None:

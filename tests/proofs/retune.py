@@ -41,7 +41,7 @@ def by_kubectl(stage: Stage) -> None:
     stage.note(
         NAME,
         "by kubectl: ConfigMap changed → last answer by the old values",
-        ", ".join(f"{each:.1f} s" for each in took),
+        ", ".join(f"{each:.1f} s" if each else "none after the edit" for each in took),
         max(took) <= MOST_S,
     )
     stage.note(

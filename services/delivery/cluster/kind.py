@@ -80,7 +80,7 @@ def create(cluster: Cluster, folder: Path, port: int, workers: int) -> None:
 def load(cluster: Cluster, images: list[str]) -> None:
     """Put these images into every node; those that are there already take no time."""
     if images:
-        run_visibly(["kind", "load", "docker-image", *images, "--name", cluster.name], Path())
+        run(["kind", "load", "docker-image", *images, "--name", cluster.name], Path())
 
 
 def delete(cluster: Cluster) -> None:
