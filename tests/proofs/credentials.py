@@ -16,6 +16,7 @@ def rotation(stage: Stage) -> None:
     cluster = stage.cluster
     with stage.traffic() as traffic:
         cluster.secret(MODEL_NAMESPACE, "model", {"first": old, "second": new})
+        stage.until("the model to know both keys", lambda: _model_lacks(stage, new), 180)
         began = time.monotonic()
         stage.rotate("fairlead-model-keys", {"proof": new})
         stage.until("the new key in the environment", lambda: _differs(stage, new), 120)
@@ -44,6 +45,11 @@ def store_down(stage: Stage) -> None:
         cluster.kubectl("-n", namespace, "scale", operator, "--replicas=1")
         vault.open_for_operator(cluster)
         cluster.rolled_out(namespace, operator)
+
+
+def _model_lacks(stage: Stage, key: str) -> str:
+    code = "import pathlib; print([p.read_text() for p in pathlib.Path('/keys').iterdir() if p.is_file()])"
+    return "" if key in stage.inside("deploy/model", code, namespace=MODEL_NAMESPACE) else "still the old one alone"
 
 
 def _differs(stage: Stage, key: str) -> str:

@@ -1,5 +1,6 @@
 """kubectl against one kind cluster, whatever the current context is."""
 
+import base64
 import json
 import subprocess
 import time
@@ -57,9 +58,11 @@ class Cluster:
         self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
 
     def secret(self, namespace: str, name: str, values: dict[str, str]) -> None:
-        """Put a Secret there."""
+        """Put a Secret there, with these keys and no others that were put there in this way."""
         metadata = {"name": name, "namespace": namespace}
-        self.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values})
+        # Not stringData: the server would keep the keys that are no longer named.
+        data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+        self.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
 
     def rolled_out(self, namespace: str, *workloads: str, timeout_s: int = 300) -> None:
         """Wait until these workloads run as they should."""
