@@ -3,15 +3,17 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from delivery.image_set import IMAGES
+from delivery.image_set import IMAGES, pinned
 from generators import charts
 from generators.configuration import row
 
 PROFILES = ("small", "medium", "large")
 UNITS = {"m": 0.001, "Mi": 1 / 1024, "Gi": 1.0, "Ti": 1024.0, "": 1.0}
 # Values that name a whole image of somebody else, and what it is for.
+ROOT = Path(__file__).parents[2]
 OTHER_IMAGES = {
     ("trace-collector", "collectorImage"): "trace collector",
     ("vector-store", "cluster.image"): "only with `mode: cluster`; CloudNativePG adds its own PgBouncer for a pooler",
@@ -112,6 +114,8 @@ def _images() -> Iterator[str]:
     yield "|---|---|"
     for name in IMAGES:
         yield row(f"`registry/fairlead-{name}`", OURS[name])
+    for name, tag in pinned(ROOT).items():
+        yield row(f"`registry/fairlead-{name}:{tag}`", f"{OURS[name]}; it has a tag of its own")
     for (chart, path), purpose in OTHER_IMAGES.items():
         value: Any = charts.own(chart).defaults
         for step in path.split("."):

@@ -1,10 +1,12 @@
 """Wrong values are refused before anything changes, by words that name the field and say what to do."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from charts.rendering import Refused, charts, needs_helm, render
+from delivery import image_set
 
 pytestmark = needs_helm
 
@@ -73,6 +75,7 @@ def test_every_chart_knows_its_values(chart: str, values: dict[str, Any], word: 
 def test_what_an_environment_shares_is_taken_by_every_chart(chart: str) -> None:
     """Argo CD gives each chart the same files; keys of others' charts under `global` are none of our business."""
     digests = {"llm-proxy": "sha256:" + "0" * 64}
+    own = image_set.pinned(Path(__file__).parents[2])
     shared = {"image": {"registry": "r.example.com/team", "tag": "c0ffee1", "digests": digests}}
     found = render(chart, values={"global": shared | {"environment": "test", "profile": "small", "theirs": 1}})
     for _, template in found.pods():
@@ -82,6 +85,7 @@ def test_what_an_environment_shares_is_taken_by_every_chart(chart: str) -> None:
                 assert image in (
                     f"r.example.com/team/fairlead-{_name(image)}:c0ffee1",
                     f"r.example.com/team/fairlead-{_name(image)}@{digests.get(_name(image))}",
+                    f"r.example.com/team/fairlead-{_name(image)}:{own.get(_name(image))}",
                 )
 
 
