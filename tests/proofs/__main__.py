@@ -73,10 +73,13 @@ def main() -> int:
     except DeliveryError as error:
         print(f"the cluster cannot be made: {error}", file=sys.stderr)
         return 1
-    broken = _hold(stage, names)
-    nodes = len(cluster.get("nodes")["items"])
-    if not arguments.no_record:
-        evidence.write(ROOT / "docs/proofs.md", stage.figures, repository.head(), nodes)
+    broken = 0
+    nodes, commit = len(cluster.get("nodes")["items"]), repository.head()
+    for name in names:
+        broken = _hold(stage, name)
+        # After each: what was seen is not lost where a later one is ended.
+        if not arguments.no_record:
+            evidence.write(ROOT / "docs/proofs.md", stage.figures, commit, nodes)
     if not (arguments.keep or broken):
         kind.delete(cluster)
     return broken
@@ -100,17 +103,17 @@ def _stage(repository: Repository, wish: Wish, *, as_is: bool) -> Stage:
     return stage
 
 
-def _hold(stage: Stage, names: list[str]) -> int:
-    for name in names:
-        print(f"{name}", flush=True)
-        for proof in PROOFS[name]:
-            try:
-                proof(stage)
-            except Exception as error:  # noqa: BLE001 - one broken proof does not spare the others
-                traceback.print_exc()
-                stage.note(name, proof.__name__, f"broke off: {str(error)[:200]}", False)
-            if stage.figures and not stage.figures[-1].held:
-                evidence.save(stage, ROOT / "build/e2e" / f"{name}-{proof.__name__}")
+def _hold(stage: Stage, name: str) -> int:
+    """Hold the proofs of this name; how many figures were broken so far."""
+    print(name, flush=True)
+    for proof in PROOFS[name]:
+        try:
+            proof(stage)
+        except Exception as error:  # noqa: BLE001 - one broken proof does not spare the others
+            traceback.print_exc()
+            stage.note(name, proof.__name__, f"broke off: {str(error)[:200]}", False)
+        if stage.figures and not stage.figures[-1].held:
+            evidence.save(stage, ROOT / "build/e2e" / f"{name}-{proof.__name__}")
     return sum(not figure.held for figure in stage.figures)
 
 

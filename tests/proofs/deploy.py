@@ -52,7 +52,7 @@ def image(stage: Stage) -> None:
             stage.settled(commit())
             stage.note(NAME, what, f"{time.monotonic() - began:.0f} s", True)
             time.sleep(LAST_STREAM_S)
-    # Every part starts anew, the one pod of the embeddings too: a question may be answered by keywords alone, and says so.
+    # Every part starts anew, the one pod of embeddings too: some are answered by keywords alone, and say so.
     stage.note_traffic(NAME, "traffic meanwhile, with 30 s streams", traffic, degrades=True)
 
 
