@@ -102,6 +102,7 @@ def _open_points(cluster: Cluster, environment: str, commit: str, charts: tuple[
         elif sync.get("status") != "Synced" or health != "Healthy":
             why = status.get("operationState", {}).get("message", "")
             points.append(f"{name} is {sync.get('status')}, {health} {why}".rstrip())
-        elif status.get("operationState", {}).get("phase") != "Succeeded":
+        # None at all: it was as it should be when Argo CD first saw it.
+        elif status.get("operationState", {}).get("phase", "Succeeded") != "Succeeded":
             points.append(f"{name} is syncing: {status.get('operationState', {}).get('message', '')}")
     return points
