@@ -3,7 +3,6 @@
 import json
 import subprocess
 import time
-from typing import Any
 
 from proofs.stage import Stage
 from proofs.traffic import flowing
@@ -112,14 +111,9 @@ def _evict(stage: Stage, pod: str) -> None:
 
 def _unready(stage: Stage, app: str) -> str:
     """What lacks until as many pods of the service are ready as it is to have."""
-    pods = stage.pods(app)
-    ready = [pod for pod in pods if _condition(pod, "Ready")]
+    ready = len(stage.ready(app))
     wanted = stage.cluster.get("deployment", "-n", stage.namespace, app)["spec"]["replicas"]
-    return "" if len(ready) >= wanted else f"{len(ready)} of {wanted} pods are ready"
-
-
-def _condition(pod: dict[str, Any], name: str) -> bool:
-    return any(c["type"] == name and c["status"] == "True" for c in pod["status"].get("conditions", []))
+    return "" if ready >= wanted else f"{ready} of {wanted} pods are ready"
 
 
 def _restarts(stage: Stage, app: str) -> int:

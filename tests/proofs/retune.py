@@ -4,7 +4,6 @@ import json
 import time
 
 from proofs.stage import Stage
-from proofs.traffic import Traffic
 
 NAME = "Retune"
 QUICK_S = 0.05
@@ -14,7 +13,7 @@ MOST_S = 2.0
 def by_git(stage: Stage) -> None:
     """top-k and temperature by a commit, through Argo CD."""
     with stage.traffic(streams=1) as traffic:
-        _, began = _newest(traffic), time.time()
+        began = time.time()
         before = set(traffic.asked_last)
         values = {"tunables": {"top_k": 3, "temperature": 0.4}}
         stage.merge("Retune the answers", lambda clone: stage.values(clone, "orchestrator", values))
@@ -81,15 +80,5 @@ def patch(stage: Stage, values: dict[str, str]) -> None:
 
 
 def _not_ready(stage: Stage, old: str) -> str:
-    pods = stage.pods("orchestrator")
-    ready = [
-        pod
-        for pod in pods
-        if any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
-    ]
-    names = {pod["metadata"]["name"] for pod in ready}
+    names, pods = stage.ready("orchestrator"), stage.pods("orchestrator")
     return "" if old not in names and len(names) == len(pods) and len(pods) > 1 else f"ready: {sorted(names)}"
-
-
-def _newest(traffic: Traffic) -> tuple[str, float]:
-    return max(traffic.asked_last.items(), key=lambda item: item[1], default=("", 0.0))

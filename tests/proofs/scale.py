@@ -28,19 +28,13 @@ def autoscaler(stage: Stage) -> None:
     client, began = stage.client, time.monotonic()
     with stage.traffic() as streams:
         with flowing(client.url, client.key, stage.store, streams=0, pause_s=QUICK_S) as load:
-            stage.until("more orchestrators", lambda: "" if len(_ready(stage)) > 2 else "two", 300)
+            stage.until("more orchestrators", lambda: "" if len(stage.ready("orchestrator")) > 2 else "two", 300)
             stage.note(NAME, "under load: a third orchestrator serves after", f"{time.monotonic() - began:.0f} s", True)
-        stage.until("fewer orchestrators", lambda: "" if len(_ready(stage)) == 2 else "more than two", 600)
+        stage.until(
+            "fewer orchestrators", lambda: "" if len(stage.ready("orchestrator")) == 2 else "more than two", 600
+        )
         time.sleep(35)
     failures = streams.failures + load.failures
     said = f"{load.answered} more answers; {streams.figure()}"
     stage.note(NAME, "traffic while pods come and go", said, not failures)
     stage.settled(stage.revert())
-
-
-def _ready(stage: Stage) -> list[str]:
-    return [
-        pod["metadata"]["name"]
-        for pod in stage.pods("orchestrator")
-        if any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
-    ]

@@ -111,6 +111,14 @@ class Stage:
         found = self.cluster.get("pods", "-n", self.namespace, "-l", selector)["items"]
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
+    def ready(self, app: str) -> set[str]:
+        """The names of those that are ready."""
+        return {
+            pod["metadata"]["name"]
+            for pod in self.pods(app)
+            if any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+        }
+
     def inside(self, pod: str, code: str, *more: str, namespace: str = "") -> str:
         """What Python code printed that ran in a pod."""
         place = ["-n", namespace or self.namespace, "exec", pod, *more]

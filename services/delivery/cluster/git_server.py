@@ -1,6 +1,5 @@
 """The Git server inside the cluster, which Argo CD reads, and what is pushed to it."""
 
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,11 +58,6 @@ def commit_and_push(cluster: Cluster, clone: Path, message: str) -> str:
     with remote(cluster) as url:
         run(["git", "push", "--quiet", "--force", url, "HEAD:refs/heads/main"], clone)
     return run(["git", "rev-parse", "HEAD"], clone).strip()
-
-
-def remove_clone(clone: Path) -> None:
-    """Take a clone away."""
-    shutil.rmtree(clone, ignore_errors=True)
 
 
 def _objects(image: str) -> list[Object]:
