@@ -14,8 +14,8 @@ import yaml
 from aiohttp import web
 
 from conftest import Database
-from evaluation import platform
 from fakes.pool import FakePool
+from fakes.process import service
 from fakes.traces import TraceReceiver, attributes
 
 PATIENCE_S = 60.0
@@ -101,8 +101,7 @@ async def test_no_planted_secret_is_in_any_sink(database: Database, tmp_path: Pa
         }
 
         async def start(package: str, environment: dict[str, str]) -> str:
-            process = platform.service(package, tmp_path, common | environment)
-            return await asyncio.to_thread(stack.enter_context, process)
+            return await stack.enter_async_context(service(package, tmp_path, common | environment))
 
         pool = await start("llm_proxy", {"FAIRLEAD_CONFIG_FILE": str(config)})
         worker = await start("ingestion", {"FAIRLEAD_POOL_URL": f"{pool}/v1"})

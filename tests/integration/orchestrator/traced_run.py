@@ -15,8 +15,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as SentSpan
 
 from common import key_file
 from conftest import Database
-from evaluation import platform
 from fakes.pool import FakePool
+from fakes.process import service
 from fakes.traces import TraceReceiver, attributes
 
 PATIENCE_S = 60.0
@@ -97,8 +97,7 @@ async def _started(
     }
 
     async def start(package: str, **more: str) -> str:
-        process = platform.service(package, folder, environment | more)
-        return await asyncio.to_thread(stack.enter_context, process)
+        return await stack.enter_async_context(service(package, folder, environment | more))
 
     pool = await start("llm_proxy", FAIRLEAD_CONFIG_FILE=str(folder / "pool.yaml"))
     await start("ingestion", FAIRLEAD_POOL_URL=f"{pool}/v1")
