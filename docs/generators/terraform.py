@@ -121,8 +121,9 @@ def facts() -> dict[str, str]:
 
 def dependencies(cloud: str) -> list[tuple[str, str]]:
     """Which module of a root takes something from which, by their names there; what needs none needs the inventory."""
-    source = (ROOT / cloud / "main.tf").read_text(encoding="utf-8")
-    collected = source.partition("  facts = {")[2].partition("\n  }\n")[0]
+    source = "".join((ROOT / cloud / file).read_text(encoding="utf-8") for file in ("main.tf", "common.tf"))
+    # What a root says of itself in its locals is what the facts are made of.
+    collected = source.partition("locals {\n")[2].partition("\n}\n")[0]
     found: list[tuple[str, str]] = []
     for name, body in re.findall(r'^module "(\w+)" \{\n(.*?)^\}$', source, re.MULTILINE | re.DOTALL):
         read = body + (collected if "local.facts" in body else "")

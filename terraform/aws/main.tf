@@ -1,46 +1,38 @@
 # The ground under the platform on AWS: what the inventory's rows of this environment say, and a cluster that Argo CD takes over.
 
 locals {
-  rows   = module.inventory.rows
-  shared = merge(try(values(local.rows.clusters)[0].tags, {}), { name = "fairlead-${var.environment}" })
+  cloud    = "aws"
+  registry = var.registry.url != "" ? var.registry.url : module.registry[0].url
+  vault    = { place = var.region, prefix = module.vault.prefix }
 
-  facts = {
-    for name, cluster in local.rows.clusters : name => merge(
-      {
-        cloud           = "aws"
-        region          = cluster.region
-        cluster         = module.cluster[name].name
-        domain          = cluster.domain
-        registry        = var.registry.url != "" ? var.registry.url : module.registry[0].url
-        vault           = var.region
-        vault-prefix    = module.vault.prefix
-        database-host   = try([for key, row in local.rows.databases : module.database[key].host if row.cluster == name][0], "")
-        database-secret = try([for key, row in local.rows.databases : module.database[key].secret if row.cluster == name][0], "")
-        files-url       = try([for key, row in local.rows.storage : module.storage[key].url if row.purpose == "files"][0], "")
-        backups-url     = try([for key, row in local.rows.storage : module.storage[key].url if row.purpose == "backups"][0], "")
-        log-sink        = module.logs[name].sink
-        search-url      = try(module.search[name].url, "")
-      },
-      {
-        for purpose in ["external-secrets", "external-dns", "llm-proxy", "ingestion", "orchestrator", "vector-store"] : "identity-${purpose}" =>
-        try([for key, row in local.rows.identities : module.identity[key].id if row.cluster == name && row.purpose == purpose][0], "")
-      },
-    )
+  made = {
+    clusters   = module.cluster
+    databases  = module.database
+    storage    = module.storage
+    identities = module.identity
+    logs       = module.logs
+    search     = module.search
+    models     = module.models
+    dns        = module.dns
   }
+
+  vault_access = {
+    for name in keys(local.rows.clusters) : name => {
+      provider = { aws = {
+        service = "SecretsManager"
+        region  = var.region
+        auth    = { jwt = { serviceAccountRef = { name = "fairlead-vault", namespace = "external-secrets" } } }
+      } }
+      annotations = { "eks.amazonaws.com/role-arn" = local.facts[name]["identity-external-secrets"] }
+    }
+  }
+
+  kubeconfig = { for name, cluster in module.cluster : name => "aws eks update-kubeconfig --region ${var.region} --name ${cluster.name}" }
+
+  shared = merge(try(values(local.rows.clusters)[0].tags, {}), { name = "fairlead-${var.environment}" })
 }
 
 data "aws_caller_identity" "this" {}
-
-module "inventory" {
-  source      = "../modules/inventory"
-  cloud       = "aws"
-  environment = var.environment
-  region      = var.region
-  files = {
-    for table in ["clusters", "model_deployments", "databases", "storage", "firewall_rules", "identities"] :
-    table => "${var.inventory}/${table}.csv"
-  }
-}
 
 module "vault" {
   source              = "../modules/aws/vault"
@@ -168,22 +160,4 @@ module "identity" {
   zone_id           = module.dns[each.value.cluster].zone_id
   key_arn           = module.vault.key_arn
   tags              = each.value.tags
-}
-
-module "bridge" {
-  source      = "../modules/bridge"
-  for_each    = local.rows.clusters
-  environment = var.environment
-  size        = each.value.size
-  addons      = var.addons
-  facts       = local.facts[each.key]
-
-  vault = {
-    provider = { aws = {
-      service = "SecretsManager"
-      region  = var.region
-      auth    = { jwt = { serviceAccountRef = { name = "fairlead-vault", namespace = "external-secrets" } } }
-    } }
-    annotations = { "eks.amazonaws.com/role-arn" = local.facts[each.key]["identity-external-secrets"] }
-  }
 }

@@ -1,49 +1,44 @@
 # The ground under the platform on Azure: what the inventory's rows of this environment say, and a cluster that Argo CD takes over.
 
 locals {
-  rows   = module.inventory.rows
+  cloud    = "azure"
+  registry = var.registry.url != "" ? var.registry.url : module.registry[0].url
+  vault    = { place = module.vault.url, prefix = "" }
+
+  made = {
+    clusters   = module.cluster
+    databases  = module.database
+    storage    = module.storage
+    identities = module.identity
+    logs       = module.logs
+    search     = module.search
+    models     = module.models
+    dns        = module.dns
+  }
+
+  vault_access = {
+    for name in keys(local.rows.clusters) : name => {
+      provider = { azurekv = {
+        authType          = "WorkloadIdentity"
+        vaultUrl          = module.vault.url
+        serviceAccountRef = { name = "fairlead-vault", namespace = "external-secrets" }
+      } }
+      annotations = {
+        "azure.workload.identity/client-id" = local.facts[name]["identity-external-secrets"]
+        "azure.workload.identity/tenant-id" = data.azurerm_client_config.this.tenant_id
+      }
+    }
+  }
+
+  kubeconfig = { for name, cluster in module.cluster : name => "az aks get-credentials --resource-group ${azurerm_resource_group.this.name} --name ${cluster.name} && kubelogin convert-kubeconfig -l azurecli" }
+
   shared = merge(try(values(local.rows.clusters)[0].tags, {}), { name = "fairlead-${var.environment}" })
   # Some names must be the only ones of their kind in the world: the subscription and the environment decide the end of them.
   suffix    = substr(sha256("${var.account}/${var.environment}"), 0, 6)
   endpoints = { for name, network in module.network : name => { subnet_id = network.endpoint_subnet_id, zone_ids = network.zone_ids } }
-
-  facts = {
-    for name, cluster in local.rows.clusters : name => merge(
-      {
-        cloud           = "azure"
-        region          = cluster.region
-        cluster         = module.cluster[name].name
-        domain          = cluster.domain
-        registry        = var.registry.url != "" ? var.registry.url : module.registry[0].url
-        vault           = module.vault.url
-        vault-prefix    = ""
-        database-host   = try([for key, row in local.rows.databases : module.database[key].host if row.cluster == name][0], "")
-        database-secret = try([for key, row in local.rows.databases : module.database[key].secret if row.cluster == name][0], "")
-        files-url       = try([for key, row in local.rows.storage : module.storage[key].url if row.purpose == "files"][0], "")
-        backups-url     = try([for key, row in local.rows.storage : module.storage[key].url if row.purpose == "backups"][0], "")
-        log-sink        = module.logs[name].sink
-        search-url      = try(module.search[name].url, "")
-      },
-      {
-        for purpose in ["external-secrets", "external-dns", "llm-proxy", "ingestion", "orchestrator", "vector-store"] : "identity-${purpose}" =>
-        try([for key, row in local.rows.identities : module.identity[key].id if row.cluster == name && row.purpose == purpose][0], "")
-      },
-    )
-  }
 }
 
 data "azurerm_client_config" "this" {}
-
-module "inventory" {
-  source      = "../modules/inventory"
-  cloud       = "azure"
-  environment = var.environment
-  region      = var.region
-  files = {
-    for table in ["clusters", "model_deployments", "databases", "storage", "firewall_rules", "identities"] :
-    table => "${var.inventory}/${table}.csv"
-  }
-}
 
 resource "azurerm_resource_group" "this" {
   name     = "fairlead-${var.environment}"
@@ -191,25 +186,4 @@ module "identity" {
   group       = azurerm_resource_group.this.name
   region      = var.region
   tags        = each.value.tags
-}
-
-module "bridge" {
-  source      = "../modules/bridge"
-  for_each    = local.rows.clusters
-  environment = var.environment
-  size        = each.value.size
-  addons      = var.addons
-  facts       = local.facts[each.key]
-
-  vault = {
-    provider = { azurekv = {
-      authType          = "WorkloadIdentity"
-      vaultUrl          = module.vault.url
-      serviceAccountRef = { name = "fairlead-vault", namespace = "external-secrets" }
-    } }
-    annotations = {
-      "azure.workload.identity/client-id" = local.facts[each.key]["identity-external-secrets"]
-      "azure.workload.identity/tenant-id" = data.azurerm_client_config.this.tenant_id
-    }
-  }
 }

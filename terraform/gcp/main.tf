@@ -1,7 +1,38 @@
 # The ground under the platform on Google Cloud: what the inventory's rows of this environment say, and a cluster that Argo CD takes over.
 
 locals {
-  rows = module.inventory.rows
+  cloud    = "gcp"
+  registry = var.registry.url != "" ? var.registry.url : module.registry[0].url
+  vault    = { place = var.account, prefix = module.vault.prefix }
+
+  made = {
+    clusters   = module.cluster
+    databases  = module.database
+    storage    = module.storage
+    identities = module.identity
+    logs       = module.logs
+    search     = module.search
+    models     = module.models
+    dns        = module.dns
+  }
+
+  vault_access = {
+    for name in keys(local.rows.clusters) : name => {
+      provider = { gcpsm = {
+        projectID = var.account
+        auth = { workloadIdentity = {
+          clusterProjectID  = var.account
+          clusterLocation   = var.region
+          clusterName       = local.facts[name].cluster
+          serviceAccountRef = { name = "fairlead-vault", namespace = "external-secrets" }
+        } }
+      } }
+      annotations = { "iam.gke.io/gcp-service-account" = local.facts[name]["identity-external-secrets"] }
+    }
+  }
+
+  kubeconfig = { for name, cluster in module.cluster : name => "gcloud container clusters get-credentials ${cluster.name} --region ${var.region} --project ${var.account} --internal-ip" }
+
   # Google calls them labels, and takes no @ and no dots in them.
   labels = { for table, rows in local.rows : table => {
     for name, row in rows : name => { for key, value in row.tags : key => replace(lower(value), "/[^a-z0-9_-]/", "_") }
@@ -15,44 +46,9 @@ locals {
     cluster  = "service-${data.google_project.this.number}@container-engine-robot.iam.gserviceaccount.com"
     vault    = "service-${data.google_project.this.number}@gcp-sa-secretmanager.iam.gserviceaccount.com"
   }
-
-  facts = {
-    for name, cluster in local.rows.clusters : name => merge(
-      {
-        cloud           = "gcp"
-        region          = cluster.region
-        cluster         = module.cluster[name].name
-        domain          = cluster.domain
-        registry        = var.registry.url != "" ? var.registry.url : module.registry[0].url
-        vault           = var.account
-        vault-prefix    = module.vault.prefix
-        database-host   = try([for key, row in local.rows.databases : module.database[key].host if row.cluster == name][0], "")
-        database-secret = try([for key, row in local.rows.databases : module.database[key].secret if row.cluster == name][0], "")
-        files-url       = try([for key, row in local.rows.storage : module.storage[key].url if row.purpose == "files"][0], "")
-        backups-url     = try([for key, row in local.rows.storage : module.storage[key].url if row.purpose == "backups"][0], "")
-        log-sink        = module.logs[name].sink
-        search-url      = try(module.search[name].url, "")
-      },
-      {
-        for purpose in ["external-secrets", "external-dns", "llm-proxy", "ingestion", "orchestrator", "vector-store"] : "identity-${purpose}" =>
-        try([for key, row in local.rows.identities : module.identity[key].id if row.cluster == name && row.purpose == purpose][0], "")
-      },
-    )
-  }
 }
 
 data "google_project" "this" {}
-
-module "inventory" {
-  source      = "../modules/inventory"
-  cloud       = "gcp"
-  environment = var.environment
-  region      = var.region
-  files = {
-    for table in ["clusters", "model_deployments", "databases", "storage", "firewall_rules", "identities"] :
-    table => "${var.inventory}/${table}.csv"
-  }
-}
 
 module "vault" {
   source      = "../modules/gcp/vault"
@@ -172,26 +168,4 @@ module "identity" {
   storage_ids   = { for name, storage in module.storage : name => storage.id }
   zone_id       = module.dns[each.value.cluster].zone_id
   project       = var.account
-}
-
-module "bridge" {
-  source      = "../modules/bridge"
-  for_each    = local.rows.clusters
-  environment = var.environment
-  size        = each.value.size
-  addons      = var.addons
-  facts       = local.facts[each.key]
-
-  vault = {
-    provider = { gcpsm = {
-      projectID = var.account
-      auth = { workloadIdentity = {
-        clusterProjectID  = var.account
-        clusterLocation   = var.region
-        clusterName       = local.facts[each.key].cluster
-        serviceAccountRef = { name = "fairlead-vault", namespace = "external-secrets" }
-      } }
-    } }
-    annotations = { "iam.gke.io/gcp-service-account" = local.facts[each.key]["identity-external-secrets"] }
-  }
 }

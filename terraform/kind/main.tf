@@ -2,54 +2,28 @@
 # vault, identities) the charts bring themselves, so the other tables of the inventory are empty.
 
 locals {
-  rows = module.inventory.rows
+  cloud    = "kind"
+  registry = var.registry.url
+  vault    = { place = "", prefix = "" }
 
-  facts = {
-    for name, cluster in local.rows.clusters : name => merge(
-      {
-        cloud           = "kind"
-        region          = cluster.region
-        cluster         = module.cluster[name].name
-        domain          = cluster.domain
-        registry        = var.registry.url
-        vault           = ""
-        vault-prefix    = ""
-        database-host   = ""
-        database-secret = ""
-        files-url       = ""
-        backups-url     = ""
-        log-sink        = ""
-        search-url      = ""
-      },
-      {
-        for purpose in ["external-secrets", "external-dns", "llm-proxy", "ingestion", "orchestrator", "vector-store"] : "identity-${purpose}" => ""
-      },
-    )
+  made = {
+    clusters   = module.cluster
+    databases  = {}
+    storage    = {}
+    identities = {}
+    logs       = {}
+    search     = {}
+    models     = {}
+    dns        = {}
   }
-}
 
-module "inventory" {
-  source      = "../modules/inventory"
-  cloud       = "kind"
-  environment = var.environment
-  region      = var.region
-  files = {
-    for table in ["clusters", "model_deployments", "databases", "storage", "firewall_rules", "identities"] :
-    table => "${var.inventory}/${table}.csv"
-  }
+  vault_access = { for name in keys(local.rows.clusters) : name => null }
+
+  kubeconfig = { for name, cluster in module.cluster : name => "kubectl config use-context ${cluster.context}" }
 }
 
 module "cluster" {
   source   = "../modules/kind/cluster"
   for_each = local.rows.clusters
   cluster  = each.value
-}
-
-module "bridge" {
-  source      = "../modules/bridge"
-  for_each    = local.rows.clusters
-  environment = var.environment
-  size        = each.value.size
-  addons      = var.addons
-  facts       = local.facts[each.key]
 }

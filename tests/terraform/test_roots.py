@@ -21,16 +21,10 @@ QUICK = ("aws", "kind")
 STAND_IN = Path(__file__).parent / "emulator" / "passwords.tf"
 
 
-def test_the_roots_take_the_same_inputs() -> None:
-    texts = {(TERRAFORM / cloud / "variables.tf").read_text() for cloud in CLOUDS}
-    assert len(texts) == 1, "the four variables.tf differ: they are one file, four times"
-
-
-def test_the_roots_give_the_same_outputs() -> None:
-    described = [
-        {name: body["description"] for name, body in interface(TERRAFORM / cloud)[1].items()} for cloud in CLOUDS
-    ]
-    assert all(one == described[0] for one in described)
+def test_the_roots_share_inputs_outputs_and_facts() -> None:
+    for cloud in CLOUDS:
+        for file in sorted((TERRAFORM / "shared").iterdir()):
+            assert (TERRAFORM / cloud / file.name).readlink() == Path("../shared") / file.name
 
 
 def test_the_roots_have_the_same_files() -> None:
@@ -44,9 +38,8 @@ def test_the_roots_have_the_same_files() -> None:
     assert {cloud: files(cloud) for cloud in CLOUDS} == dict.fromkeys(CLOUDS, files("aws"))
 
 
-@pytest.mark.parametrize("cloud", CLOUDS)
-def test_every_root_says_every_fact(cloud: str) -> None:
-    text = (TERRAFORM / cloud / "main.tf").read_text()
+def test_every_fact_is_said() -> None:
+    text = (TERRAFORM / "shared" / "common.tf").read_text()
     block = text.partition("  facts = {")[2].partition("\n  }\n")[0]
     said = set(re.findall(r"^        ([a-z-]+) += ", block, re.MULTILINE))
     said |= {
@@ -70,7 +63,7 @@ def test_every_module_is_used_and_has_the_same_four_files() -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", sorted({path.parent for path in TERRAFORM.rglob("variables.tf")}), ids=lambda path: path.name
+    "folder", sorted({path.parent for path in TERRAFORM.rglob("versions.tf")}), ids=lambda path: path.name
 )
 def test_every_input_and_output_is_typed_and_described(folder: Path) -> None:
     inputs, outputs = interface(folder)
