@@ -11,9 +11,8 @@ from delivery import image_set
 from delivery.cluster import git_server, kind, vault
 from delivery.cluster.kind import Kit
 from delivery.cluster.kubernetes import Cluster
-from delivery.cluster.up import REGISTRY, Wish, api, up
+from delivery.cluster.up import Wish, api, up
 from delivery.commands import DeliveryError
-from delivery.image_set import ImageSet
 from delivery.repository import Repository
 from proofs import (
     bad_release,
@@ -73,7 +72,7 @@ def main() -> int:
         print(f"the cluster cannot be made: {error}", file=sys.stderr)
         return 1
     broken = 0
-    nodes, commit = len(cluster.get("nodes")["items"]), repository.head()
+    nodes, commit = len(cluster.get("nodes")["items"]), stage.images.tag
     for name in names:
         broken = _hold(stage, name)
         # After each: what was seen is not lost where a later one is ended.
@@ -85,13 +84,11 @@ def main() -> int:
 
 
 def _stage(repository: Repository, wish: Wish, *, as_is: bool) -> Stage:
-    if as_is:
-        client = api(wish)
-        with git_server.checkout(wish.cluster) as clone:
-            images = image_set.read(clone, wish.environment)
-    else:
-        client, _ = up(repository, wish, Kit.from_environment())
-        images = ImageSet(REGISTRY, repository.image_tag())
+    if not as_is:
+        up(repository, wish, Kit.from_environment())
+    client = api(wish)
+    with git_server.checkout(wish.cluster) as clone:
+        images = image_set.read(clone, wish.environment)
     store = client.store_of(ROOT / "samples")
     stage = Stage(repository, wish.cluster, client, store, images, wish.state, wish.operators)
     key = secrets.token_urlsafe(24)

@@ -2,8 +2,8 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
+from delivery.cluster.workload import restricted
 from proofs.stage import Stage
 
 NAME = "Network"
@@ -88,33 +88,19 @@ def _tried(
     namespace = OTHER_NAMESPACE if labels is None else stage.namespace
     name = "probe-" + "".join(letter for letter in source if letter.isalnum())
     # Never ready, so that no Service sends anybody to it; and without the labels by which a controller would adopt it.
-    container: dict[str, Any] = {
-        "name": "probe",
-        "image": stage.images.name("orchestrator"),
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["python", "-c", "import time; time.sleep(600)"],
-        "readinessProbe": {"exec": {"command": ["python", "-c", "raise SystemExit(1)"]}, "periodSeconds": 60},
-        "resources": {"requests": {"cpu": "1m", "memory": "16Mi"}, "limits": {"cpu": "500m", "memory": "64Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-    }
+    spec = restricted(
+        "probe",
+        stage.images.name("orchestrator"),
+        {},
+        command=["python", "-c", "import time; time.sleep(600)"],
+        readinessProbe={"exec": {"command": ["python", "-c", "raise SystemExit(1)"]}, "periodSeconds": 60},
+        resources={"requests": {"cpu": "1m", "memory": "16Mi"}, "limits": {"cpu": "500m", "memory": "64Mi"}},
+    )
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": namespace, "labels": labels or {}},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "restartPolicy": "Never",
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 10001,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [container],
-        },
+        "spec": {"restartPolicy": "Never", **spec},
     }
     cluster = stage.cluster
     cluster.apply(pod)

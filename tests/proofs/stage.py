@@ -13,6 +13,7 @@ from delivery import environments
 from delivery.cluster import argo, git_server, local_values, vault
 from delivery.cluster.client import Client
 from delivery.cluster.kubernetes import Cluster, until
+from delivery.cluster.workload import restricted, served
 from delivery.image_set import ImageSet
 from delivery.repository import Repository
 from proofs.traffic import Traffic, flowing
@@ -157,53 +158,26 @@ class Stage:
 
 def install_model(stage: Stage, image: str, keys: dict[str, str]) -> None:
     """Start the model of the proofs, which takes these keys."""
-    cluster, labels = stage.cluster, {"app.kubernetes.io/name": "model"}
+    cluster = stage.cluster
     cluster.namespace(MODEL_NAMESPACE)
     metadata = {"name": "model", "namespace": MODEL_NAMESPACE}
     code = Path(__file__).with_name("slow_model.py").read_text(encoding="utf-8")
     cluster.secret(MODEL_NAMESPACE, "model", keys)
-    pod = {
-        "automountServiceAccountToken": False,
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [
-            {
-                "name": "model",
-                "image": image,
-                "imagePullPolicy": "IfNotPresent",
-                "command": ["python", "/code/slow_model.py"],
-                "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8000}, "periodSeconds": 2},
-                "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "readOnlyRootFilesystem": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
-                "volumeMounts": [{"name": "code", "mountPath": "/code"}, {"name": "keys", "mountPath": "/keys"}],
-            }
-        ],
-        "volumes": [
-            {"name": "code", "configMap": {"name": "model"}},
-            {"name": "keys", "secret": {"secretName": "model"}},
-        ],
+    volumes: dict[str, Any] = {
+        "/code": {"configMap": {"name": "model"}},
+        "/keys": {"secret": {"secretName": "model"}},
     }
+    pod = restricted(
+        "model",
+        image,
+        volumes,
+        command=["python", "/code/slow_model.py"],
+        readinessProbe={"httpGet": {"path": "/healthz", "port": 8000}, "periodSeconds": 2},
+        resources={"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+    )
     cluster.apply(
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"slow_model.py": code}},
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": metadata,
-            "spec": {
-                "replicas": 1,
-                "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": pod},
-            },
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": metadata,
-            "spec": {"selector": labels, "ports": [{"port": 8000}]},
-        },
+        *served(MODEL_NAMESPACE, "model", pod, 8000),
     )
     cluster.rolled_out(MODEL_NAMESPACE, "deployment/model")
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from delivery.cluster.kubernetes import Cluster, Object
+from delivery.cluster.workload import restricted, served
 from delivery.commands import run
 from delivery.repository import Repository
 
@@ -61,59 +62,22 @@ def commit_and_push(cluster: Cluster, clone: Path, message: str) -> str:
 
 
 def _objects(image: str) -> list[Object]:
-    labels = {"app.kubernetes.io/name": NAME}
-    container = {
-        "name": NAME,
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "ports": [{"name": "http", "containerPort": PORT}],
-        "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 2},
-        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "512Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [{"name": "data", "mountPath": "/srv/git"}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
+    volumes: dict[str, Object] = {
+        "/srv/git": {"persistentVolumeClaim": {"claimName": NAME}},
+        "/tmp": {"emptyDir": {}},  # noqa: S108
     }
-    pod = {
-        "automountServiceAccountToken": False,
-        # Kubernetes would name a variable for each Service, GIT_PORT among them.
-        "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 10001,
-            "fsGroup": 10001,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [container],
-        "volumes": [
-            {"name": "data", "persistentVolumeClaim": {"claimName": NAME}},
-            {"name": "tmp", "emptyDir": {}},
-        ],
+    pod = restricted(
+        NAME,
+        image,
+        volumes,
+        ports=[{"name": "http", "containerPort": PORT}],
+        readinessProbe={"httpGet": {"path": "/healthz", "port": PORT}, "periodSeconds": 2},
+        resources={"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "512Mi"}},
+    )
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": NAME, "namespace": NAMESPACE},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
     }
-    metadata = {"name": NAME, "namespace": NAMESPACE}
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": metadata,
-            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-        },
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": metadata,
-            "spec": {
-                "strategy": {"type": "Recreate"},
-                "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": pod},
-            },
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": metadata,
-            "spec": {"selector": labels, "ports": [{"name": "http", "port": PORT, "targetPort": "http"}]},
-        },
-    ]
+    return [claim, *served(NAMESPACE, NAME, pod, PORT)]
