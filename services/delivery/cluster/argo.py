@@ -12,6 +12,7 @@ NAMESPACE = "argocd"
 MANIFEST = "https://raw.githubusercontent.com/argoproj/argo-cd/v3.2.11/manifests/install.yaml"
 SYNC_TIMEOUT_S = 1800
 REFRESH = "argocd.argoproj.io/refresh=normal"
+REFRESH_SET = "argocd.argoproj.io/application-set-refresh=true"
 
 
 def install(cluster: Cluster, kit: Kit) -> None:
@@ -64,7 +65,8 @@ def apply_root(cluster: Cluster, checkout: Path, repository: str, revision: str 
 
 def refresh(cluster: Cluster) -> None:
     """Have Argo CD look at Git now; by itself it looks every two minutes."""
-    cluster.kubectl("annotate", "applications", "--all", "-n", NAMESPACE, REFRESH, "--overwrite")
+    for kind, note in (("applications", REFRESH), ("applicationsets", REFRESH_SET)):
+        cluster.kubectl("annotate", kind, "--all", "-n", NAMESPACE, note, "--overwrite")
 
 
 def refresh_until_seen(cluster: Cluster, environment: str, charts: tuple[str, ...], timeout_s: float = 120.0) -> None:
