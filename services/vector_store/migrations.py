@@ -1,6 +1,6 @@
 """Brings a database's schema up to this version of the code, and says whether it fits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import psycopg
@@ -9,7 +9,7 @@ from psycopg.sql import SQL, Identifier
 
 from common.postgres import Pool
 from vector_store.errors import SchemaError
-from vector_store.schema import QUEUE, Migration, own_migrations, pending_queue_migrations
+from vector_store.schema import CONTRACTS, QUEUE, Migration, own_migrations, pending_queue_migrations
 
 OWNER = "fairlead_owner"
 APPLICATION = "fairlead_app"
@@ -40,7 +40,7 @@ async def migrate(owner_url: str, migrations: Sequence[Migration] | None = None)
         await check_server(conn)
         await conn.execute(_HISTORY)
         applied = await _history(conn)
-        _refuse_strangers(wanted, applied)
+        _check_history(wanted, applied)
         done: list[str] = []
         missing = [migration for migration in wanted if migration.name not in applied]
         for migration in [*pending_queue_migrations(applied), *missing]:
@@ -72,7 +72,8 @@ async def become_owner(conn: AsyncConnection[Any], what: str) -> None:
 async def schema_fits(pool: Pool, migrations: Sequence[Migration] | None = None) -> str | None:
     """None when services of this version can run on the database, else a sentence saying why not (for readiness).
 
-    Migrations that this version does not know are no obstacle: the schema is expanded before services follow.
+    Migrations that this version does not know are no obstacle while they only add: the schema is expanded before
+    services follow, and stays so where a release is taken back.
     """
     wanted = own_migrations() if migrations is None else migrations
     try:
@@ -83,7 +84,7 @@ async def schema_fits(pool: Pool, migrations: Sequence[Migration] | None = None)
     missing = [m.name for m in wanted if m.name not in applied]
     if missing:
         return f"The database lacks {', '.join(missing)}: run `python -m vector_store migrate`."
-    return None
+    return _taken_away({m.name for m in wanted}, applied)
 
 
 async def _take_turn(conn: AsyncConnection[Any]) -> None:
@@ -145,20 +146,38 @@ async def _check_vector(conn: AsyncConnection[Any]) -> None:
         )
 
 
-def _refuse_strangers(wanted: Sequence[Migration], applied: Mapping[str, str]) -> None:
-    """Neither an edited migration nor a database from the future."""
+def _check_history(wanted: Sequence[Migration], applied: Mapping[str, str]) -> None:
+    """Refuses an edited migration, one of another line of releases, and a later one that took something away.
+
+    Later migrations that only add are no obstacle: a release is taken back without the schema's being taken back.
+    """
     known = {migration.name: migration for migration in wanted}
+    if too_new := _taken_away(known, applied):
+        raise SchemaError(too_new)
     for name, checksum in applied.items():
         if name.startswith(QUEUE):
             continue
         if name not in known:
-            raise SchemaError(
-                f"The database is newer than this version: it has migration {name}. Use the version it came from."
-            )
-        if known[name].checksum != checksum:
+            if name < max(known, default=""):
+                raise SchemaError(
+                    f"The database has migration {name}, which this version never had: it comes from another line of "
+                    "releases. Use a version of that line."
+                )
+        elif known[name].checksum != checksum:
             raise SchemaError(
                 f"Migration {name} was changed after it was applied here: restore it and add a new migration instead."
             )
+
+
+def _taken_away(known: Container[str], applied: Iterable[str]) -> str | None:
+    """What to say where a migration that this version does not know removed what it may use."""
+    for name in applied:
+        if CONTRACTS in name and name not in known and not name.startswith(QUEUE):
+            return (
+                f"The database is newer than this version: migration {name} took away what this one uses. Use the "
+                "version it came from, or restore a backup of before it."
+            )
+    return None
 
 
 async def _history(conn: AsyncConnection[Any]) -> dict[str, str]:

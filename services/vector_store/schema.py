@@ -10,6 +10,8 @@ from procrastinate.schema import SchemaManager
 
 QUEUE = "queue/"
 """Prefix of the names under which the queue's migrations are recorded."""
+CONTRACTS = "_contract_"
+"""In the name of an own migration that takes away what an earlier release uses; all others only add."""
 _WHOLE_QUEUE = QUEUE + "schema"
 
 

@@ -1,4 +1,4 @@
-"""Migrations: each whole or not at all, in turn, never edited, never from the future, clear about what is missing."""
+"""Migrations: each whole or not at all, in turn, never edited, taken back without harm, clear about what is missing."""
 
 import asyncio
 from collections.abc import Iterator
@@ -64,10 +64,25 @@ async def test_an_edited_migration_is_refused(empty_database: Database) -> None:
         await migrate(empty_database.owner_url, [Migration("0001_first", FIRST.sql + " "), SECOND])
 
 
-async def test_a_database_from_the_future_is_refused(empty_database: Database) -> None:
+async def test_a_release_is_taken_back_on_a_schema_that_only_grew(empty_database: Database) -> None:
     await migrate(empty_database.owner_url, [FIRST, SECOND])
-    with pytest.raises(SchemaError, match="newer than this version: it has migration 0002_second"):
-        await migrate(empty_database.owner_url, [FIRST])
+    assert await migrate(empty_database.owner_url, [FIRST]) == []
+
+
+async def test_a_release_is_not_taken_back_to_before_something_was_taken_away(empty_database: Database) -> None:
+    later = Migration("0003_contract_numbers", "ALTER TABLE first DROP COLUMN n;")
+    await migrate(empty_database.owner_url, [FIRST, SECOND, later])
+    with pytest.raises(SchemaError, match="newer than this version: migration 0003_contract_numbers took away"):
+        await migrate(empty_database.owner_url, [FIRST, SECOND])
+    async with open_pool(empty_database.app_url) as pool:
+        assert "0003_contract_numbers took away" in str(await schema_fits(pool, [FIRST, SECOND]))
+        assert await schema_fits(pool, [FIRST, SECOND, later]) is None
+
+
+async def test_a_database_of_another_line_of_releases_is_refused(empty_database: Database) -> None:
+    await migrate(empty_database.owner_url, [FIRST, Migration("0001_foreign", "CREATE TABLE foreigner (n int);")])
+    with pytest.raises(SchemaError, match="0001_foreign, which this version never had"):
+        await migrate(empty_database.owner_url, [FIRST, SECOND])
 
 
 async def test_services_wait_for_what_they_need_and_no_more(empty_database: Database) -> None:
