@@ -38,9 +38,9 @@ class Repository:
                 f"these files are not committed:\n{listed}\nCommit or stash them: only commits are delivered."
             )
 
-    def image_tag(self) -> str:
-        """The tag of images built from this checkout: the last commit that can have changed them."""
-        commit = self.git("log", "-1", "--format=%H", "--", *IN_IMAGES).strip()
+    def image_tag(self, revision: str = "HEAD") -> str:
+        """The tag of images built from a revision: the last commit that can have changed them."""
+        commit = self.git("log", "-1", "--format=%H", revision, "--", *IN_IMAGES).strip()
         if not commit:
             raise DeliveryError("no commit of this repository has services/: run this in a checkout of the platform")
         return commit[:TAG_LENGTH]

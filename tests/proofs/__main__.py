@@ -26,6 +26,7 @@ from proofs import (
     retune,
     scale,
     self_heal,
+    upgrade,
 )
 from proofs.stage import Stage, install_model, model_answers, put_model_behind_the_pool
 
@@ -41,6 +42,7 @@ PROOFS: dict[str, list[Callable[[Stage], None]]] = {
     "pods": [pods.eviction, pods.killed_for_memory, pods.dependency_down, pods.saturation, pods.drained_node],
     "scale": [scale.autoscaler],
     "canary": [canary.worse_canary],
+    "upgrade": [upgrade.there_and_back],
     "promotion": [promotion.to_test],
 }
 # What tells within minutes whether the whole still works: a retune, a refusal, a deployment and its rollback.

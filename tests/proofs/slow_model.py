@@ -1,4 +1,4 @@
-"""A model for the proofs: it answers at once, or for 30 s when asked to tell slowly, and takes only the keys it knows.
+"""A model for the proofs: it answers at once, or for 30 s when asked to, and takes only the keys it knows.
 
 Run in the cluster by the orchestrator's image, which has aiohttp; the keys are the files of a mounted Secret.
 """
@@ -13,6 +13,8 @@ from aiohttp import web
 KEYS = Path(os.environ.get("MODEL_KEYS", "/keys"))
 PIECES = 60
 SLOW_S = 30.0
+# What no document of the samples says.
+SLOWLY = "Take thirty seconds."
 TEXT = "A bowline makes a fixed loop [1]."
 
 
@@ -27,7 +29,7 @@ async def chat(request: web.Request) -> web.StreamResponse:
     if not allowed(request):
         return web.json_response({"error": {"message": "wrong key", "type": "authentication_error"}}, status=401)
     body = await request.json()
-    slowly = "slowly" in json.dumps(body["messages"][-1])
+    slowly = SLOWLY in json.dumps(body["messages"][-1])
     head = {"id": "chatcmpl-proof", "created": 0, "model": "proof"}
     usage = {"prompt_tokens": 10, "completion_tokens": 10, "total_tokens": 20}
     if not body.get("stream"):

@@ -15,7 +15,7 @@ import aiohttp
 PAUSE_S = 0.25
 STREAMS = 3
 # The model of the proofs streams for 30 s when it is asked so.
-SLOWLY = "Which knot makes a fixed loop? Tell me slowly."
+SLOWLY = "Which knot makes a fixed loop? Take thirty seconds."
 QUICKLY = "Which knot makes a fixed loop?"
 ANSWER_S = 60
 
