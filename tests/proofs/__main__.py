@@ -15,6 +15,7 @@ from delivery.cluster.up import Wish, api, up
 from delivery.commands import DeliveryError
 from delivery.repository import Repository
 from proofs import (
+    backup,
     bad_release,
     canary,
     credentials,
@@ -23,6 +24,7 @@ from proofs import (
     network,
     pods,
     promotion,
+    replicas,
     retune,
     scale,
     self_heal,
@@ -31,7 +33,7 @@ from proofs import (
 from proofs.stage import Stage, install_model, model_answers, put_model_behind_the_pool
 
 ROOT = Path(__file__).parents[2]
-OPERATORS = ["external-secrets", "kube-prometheus-stack", "argo-rollouts", "metrics-server"]
+OPERATORS = ["external-secrets", "kube-prometheus-stack", "argo-rollouts", "metrics-server", "cloudnative-pg"]
 PROOFS: dict[str, list[Callable[[Stage], None]]] = {
     "retune": [retune.by_git, retune.by_kubectl, retune.invalid],
     "deploy": [deploy.prompt, deploy.image],
@@ -42,8 +44,9 @@ PROOFS: dict[str, list[Callable[[Stage], None]]] = {
     "pods": [pods.eviction, pods.killed_for_memory, pods.dependency_down, pods.saturation, pods.drained_node],
     "scale": [scale.autoscaler],
     "canary": [canary.worse_canary],
+    "backup": [backup.loss_and_restore],
     "upgrade": [upgrade.there_and_back],
-    "promotion": [promotion.to_test],
+    "promotion": [promotion.to_test, replicas.failover],
 }
 # What tells within minutes whether the whole still works: a retune, a refusal, a deployment and its rollback.
 SHORT = [*PROOFS["retune"], deploy.prompt]

@@ -17,7 +17,8 @@ ONE_EACH = ("orchestrator", "llm-proxy", "trace-collector")
 def to_test(stage: Stage) -> None:
     """`make promote FROM=dev TO=test` in a clone of what the cluster reads, merged; then on to prod, in Git alone."""
     cluster, layout = stage.cluster, environments.read(stage.repository.root)
-    vault.fill(cluster, [TARGET])
+    replicated = "cloudnative-pg" in stage.operators
+    vault.fill(cluster, TARGET, "vector-store-rw" if replicated else "vector-store")
     shared = stage.state / "shared" / TARGET
     shared.mkdir(parents=True, exist_ok=True)
     shared.chmod(0o777)
@@ -26,6 +27,8 @@ def to_test(stage: Stage) -> None:
     def prepare(clone: Path) -> None:
         nothing = image_set.read(clone, TARGET)
         local_values.write(clone, TARGET, nothing, stage.operators, "172.16.0.0/12")
+        if replicated:
+            local_values.replicate_database(clone, TARGET, instances=3)
         for chart in ONE_EACH:
             local_values.lay_over(clone, TARGET, chart, {"replicas": 1})
 

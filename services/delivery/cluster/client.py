@@ -33,10 +33,17 @@ class Client:
             data, headers["content-type"] = raw
         elif body is not None:
             data, headers["content-type"] = json.dumps(body).encode(), "application/json"
+        return json.loads(self._bytes(path, data, headers))
+
+    def content(self, file: str) -> bytes:
+        """A file's bytes."""
+        return self._bytes(f"/v1/files/{file}/content", None, {"authorization": f"Bearer {self.key}"})
+
+    def _bytes(self, path: str, data: bytes | None, headers: dict[str, str]) -> bytes:
         request = urllib.request.Request(self.url + path, data=data, headers=headers)  # noqa: S310 - http of our own
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-                return json.load(answer)
+                return answer.read()
         except urllib.error.HTTPError as error:
             raise DeliveryError(
                 f"{path} answered {error.code}: {error.read()[:500].decode(errors='replace')}"

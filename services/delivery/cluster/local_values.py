@@ -55,6 +55,18 @@ def write(checkout: Path, environment: str, images: ImageSet, operators: list[st
         lay_over(checkout, environment, chart, IDLE)
 
 
+def replicate_database(checkout: Path, environment: str, instances: int) -> None:
+    """Have the environment's database be one of CloudNativePG, whose operator is there."""
+    roles = [f"fairlead-database-{name}" for name in vault.ROLES]
+    values: Values = {
+        "mode": "cluster",
+        "cluster": {"instances": instances},
+        # A replica joins at a checkpoint; an idle database makes one in minutes only.
+        "settings": {"checkpoint_timeout": "30s", "checkpoint_completion_target": "0.1"},
+    }
+    lay_over(checkout, environment, "vector-store", values | _copied("fairlead-database", *roles))
+
+
 def _copied(*names: str) -> Values:
     """Secrets of the vault that External Secrets copies whole."""
     return {"externalSecrets": {"secrets": {name: {"*": name} for name in names}}}

@@ -62,7 +62,7 @@ def up(repository: Repository, wish: Wish, kit: Kit) -> tuple[Client, Any]:
     step("install Argo CD and what makes secrets")
     argo.install(cluster, kit)
     _install_operators(cluster, kit, wish.operators)
-    vault.fill(cluster, [wish.environment])
+    vault.fill(cluster, wish.environment)
     step("push this checkout to the cluster's Git server")
     git_server.install(cluster, built.name("git-server"))
     network = run(["docker", "network", "inspect", "kind", "--format", "{{(index .IPAM.Config 0).Subnet}}"], Path())

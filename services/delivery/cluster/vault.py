@@ -19,14 +19,15 @@ READER = "external-secrets-reader"
 # Services that call others, and the person who uses the API.
 CALLERS = ("orchestrator", "ingestion", "llm-proxy", "local-models", "trace-collector")
 DATABASE_PORT = 5432
+# The database's roles by the ends of their Secrets' names, which CloudNativePG reads.
+ROLES = {"owner": "fairlead_owner", "app": "fairlead_app", "mlflow": "mlflow"}
 
 
-def fill(cluster: Cluster, environments: list[str]) -> None:
-    """Put what lacks into the vault."""
+def fill(cluster: Cluster, environment: str, database_host: str = "vector-store") -> None:
+    """Put what lacks of an environment into the vault."""
     cluster.namespace(NAMESPACE)
-    for environment in environments:
-        if cluster.get("secret", "-n", NAMESPACE, f"{environment}-fairlead-database") is None:
-            _make(cluster, environment)
+    if cluster.get("secret", "-n", NAMESPACE, f"{environment}-fairlead-database") is None:
+        _make(cluster, environment, database_host)
 
 
 def open_for_operator(cluster: Cluster, timeout_s: float = 300.0) -> None:
@@ -48,7 +49,7 @@ def key(cluster: Cluster, environment: str) -> str:
     return base64.b64decode(secret["data"]["key"]).decode()
 
 
-def _make(cluster: Cluster, environment: str) -> None:
+def _make(cluster: Cluster, environment: str, database_host: str) -> None:
     def put(name: str, values: dict[str, str]) -> None:
         cluster.secret(NAMESPACE, f"{environment}-{name}", values)
 
@@ -70,12 +71,14 @@ def _make(cluster: Cluster, environment: str) -> None:
             "authorization": f"Basic {basic}",
         },
     )
-    put("fairlead-database", database_secret("vector-store"))
+    passwords = {role: secrets.token_urlsafe(24) for role in ROLES.values()}
+    put("fairlead-database", database_secret(database_host, passwords))
+    for name, role in ROLES.items():
+        put(f"fairlead-database-{name}", {"username": role, "password": passwords[role]})
 
 
-def database_secret(host: str) -> dict[str, str]:
+def database_secret(host: str, passwords: dict[str, str]) -> dict[str, str]:
     """What services, the migration and MLflow are to find in the Secret of the database."""
-    passwords = {role: secrets.token_urlsafe(24) for role in ("fairlead_owner", "fairlead_app", "mlflow")}
 
     def url(role: str, database: str) -> str:
         return f"postgresql://{role}:{quote(passwords[role])}@{host}:{DATABASE_PORT}/{database}"

@@ -43,7 +43,7 @@ def test_lists_are_replaced_and_maps_are_merged(checkout: Path) -> None:
 
 
 def test_every_database_url_has_a_password_of_its_own() -> None:
-    secret = vault.database_secret("vector-store")
+    secret = vault.database_secret("vector-store", {role: role * 8 for role in vault.ROLES.values()})
     urls = [urlsplit(secret[key]) for key in ("url", "owner-url", "mlflow-url")]
     assert [url.username for url in urls] == ["fairlead_app", "fairlead_owner", "mlflow"]
     passwords = {unquote(url.password or "") for url in urls} | {secret["superuser-password"]}

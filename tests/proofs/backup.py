@@ -1,0 +1,62 @@
+"""Backup and restore of database and files as one set: both are lost, and questions are answered again."""
+
+import subprocess
+import time
+from typing import Any
+
+from delivery.commands import DeliveryError
+from proofs.stage import Stage
+
+NAME = "Backup and restore"
+CLAIM, SERVER = "vector-store-data", "vector-store-0"
+QUESTION = "Which knot makes a fixed loop?"
+
+
+def loss_and_restore(stage: Stage) -> None:
+    """Mode `single`: a backup by its CronJob; the database's volume and all files go; a commit restores the latest."""
+    cluster, place = stage.cluster, ("-n", stage.namespace)
+    backup: dict[str, Any] = {"backup": {"enabled": True, "storage": {"size": "1Gi"}}}
+    stage.settled(stage.merge("Back up", lambda clone: stage.values(clone, "vector-store", backup)))
+    before = _known(stage)
+    began = time.monotonic()
+    cluster.kubectl(*place, "create", "job", "--from=cronjob/vector-store-backup", "backup-of-the-proof")
+    cluster.kubectl(*place, "wait", "--for=condition=complete", "--timeout=50s", "job/backup-of-the-proof")
+    said = cluster.kubectl(*place, "logs", "job/backup-of-the-proof").strip().splitlines()[-1]
+    stage.note(NAME, "backup by the CronJob's job", f"{time.monotonic() - began:.0f} s ({said})", True)
+
+    cluster.kubectl(*place, "delete", "pvc", CLAIM, "--wait=false")
+    cluster.kubectl(*place, "delete", "pod", SERVER, "--grace-period=0", "--force")
+    files = stage.state / "shared" / stage.environment
+    subprocess.run(["find", str(files), "-mindepth", "1", "-delete"], check=True)
+    stage.note(NAME, "database's claim deleted, files deleted: a question", _answer(stage) or "still answered", True)
+    began = time.monotonic()
+    restore = {"restore": {"from": "latest"}}
+    commit = stage.merge("Restore the latest backup", lambda clone: stage.values(clone, "vector-store", restore))
+    stage.settled(commit, "vector-store")
+    stage.until("answers", lambda: _answer(stage), 300)
+    stage.note(NAME, "commit that restores → a cited answer", f"{time.monotonic() - began:.0f} s", True)
+    after = _known(stage)
+    lost = before - after
+    stage.note(NAME, "stores and files with their bytes", f"{len(before)} before, {len(lost)} lost", not lost)
+    stage.settled(
+        stage.merge("Nothing to restore", lambda clone: stage.values(clone, "vector-store", {"restore": {"from": ""}}))
+    )
+    stage.note(NAME, "a question after all", _answer(stage) or "cited", not _answer(stage))
+
+
+def _known(stage: Stage) -> set[str]:
+    """Stores and files, each file by its bytes' length as they are read back."""
+    client = stage.client
+    found = {store["id"] for store in client.call("/v1/vector_stores")["data"]}
+    for file in client.call("/v1/files")["data"]:
+        found.add(f"{file['id']} of {len(client.content(file['id']))}")
+    return found
+
+
+def _answer(stage: Stage) -> str:
+    """Why a question is not answered with citations; empty when it is."""
+    try:
+        answer = stage.client.ask(QUESTION, stage.store)
+    except DeliveryError as error:
+        return str(error)[:160]
+    return "" if answer.get("citations") else "cites nothing"
