@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from delivery import image_set
+from delivery.cluster import argo_api
 from delivery.image_set import ImageSet
 from proofs.stage import Stage
 
@@ -18,7 +19,7 @@ def missing_image(stage: Stage) -> None:
     def change(clone: Path) -> None:
         image_set.write(clone, stage.environment, ImageSet(stage.images.registry, "no-such-tag"))
 
-    _bad(stage, "image tag that is nowhere", change, "llm-proxy")
+    _bad(stage, "image tag that is nowhere", change, "llm-proxy", ("ImagePull", "Back-off pulling", "ErrImage"))
 
 
 def failing_migration(stage: Stage) -> None:
@@ -28,6 +29,7 @@ def failing_migration(stage: Stage) -> None:
         "migration that fails",
         lambda clone: stage.values(clone, "orchestrator", {"database": {"ownerUrlKey": "superuser-password"}}),
         "orchestrator",
+        ("orchestrator-migration",),
     )
 
 
@@ -38,21 +40,26 @@ def crashing_pod(stage: Stage) -> None:
         "pod that crashes at its start",
         lambda clone: stage.values(clone, "orchestrator", {"env": {"FAIRLEAD_MAX_OPEN_ANSWERS": "0"}}),
         "orchestrator",
+        ("CrashLoopBackOff", "back-off", "exit"),
     )
 
 
-def _bad(stage: Stage, what: str, change: Any, chart: str) -> None:
+def _bad(stage: Stage, what: str, change: Any, chart: str, reasons: tuple[str, ...]) -> None:
     with stage.traffic() as traffic:
         stage.merge(f"A bad release: {what}", change)
         time.sleep(LOOK_S)
         state = stage.application(chart)
-        operation = state.get("operationState", {}).get("message", "")
-        unwell = [
-            f"{each['kind']} {each['name']}: {each.get('health', {}).get('message', '')}"
-            for each in state.get("resources", [])
-            if each.get("health", {}).get("status") in ("Degraded", "Progressing")
-        ]
-        said = "; ".join([operation, *unwell])[:240]
-        stage.note(NAME, f"{what}: Argo CD", f"{state['health']['status']}: {said}", bool(said))
-        stage.settled(stage.revert())
+        operation = state.get("operationState", {})
+        said = argo_api.unwell(stage.cluster, f"{stage.environment}-{chart}")
+        if operation.get("phase") != "Succeeded":
+            said.insert(0, operation.get("message", ""))
+        text = f"{state['health']['status']}: {'; '.join(said)[:240]}"
+        stage.note(NAME, f"{what}: Argo CD", text, any(why in text for why in reasons))
+        began = time.monotonic()
+        commit = stage.revert()
+        # What a person does who does not want to wait until the sync's time is up: docs/delivery.md, Roll back.
+        ended = argo_api.end_syncs(stage.cluster, stage.environment)
+        stage.settled(commit)
+        by_hand = f", the sync of {', '.join(ended)} ended by hand" if ended else ""
+        stage.note(NAME, f"{what}: revert → healthy", f"{time.monotonic() - began:.0f} s{by_hand}", True)
     stage.note_traffic(NAME, f"{what}: traffic", traffic)

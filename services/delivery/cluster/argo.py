@@ -1,16 +1,17 @@
 """Argo CD in a cluster of one's own: installed, told of this cluster, given the root, waited for."""
 
 from pathlib import Path
+from typing import Any
 
 from delivery import root_file
+from delivery.cluster import argo_api
+from delivery.cluster.argo_api import NAMESPACE
 from delivery.cluster.kind import Kit
 from delivery.cluster.kubernetes import Cluster, until
-from delivery.commands import run
+from delivery.commands import DeliveryError, run
 
-NAMESPACE = "argocd"
 # What `make up` installs where no kit does.
 MANIFEST = "https://raw.githubusercontent.com/argoproj/argo-cd/v3.2.11/manifests/install.yaml"
-SYNC_TIMEOUT_S = 1800
 REFRESH = "argocd.argoproj.io/refresh=normal"
 REFRESH_SET = "argocd.argoproj.io/application-set-refresh=true"
 
@@ -23,10 +24,6 @@ def install(cluster: Cluster, kit: Kit) -> None:
             kit.install("argocd")
         else:
             run(cluster.command("apply", "-n", NAMESPACE, "--server-side", "--force-conflicts", "-f", MANIFEST), Path())
-        # A StatefulSet that cannot become healthy does not fail: its wave would hold up the mending commit for ever.
-        limit = f'{{"data":{{"controller.sync.timeout.seconds":"{SYNC_TIMEOUT_S}"}}}}'
-        cluster.kubectl("-n", NAMESPACE, "patch", "configmap", "argocd-cmd-params-cm", "--type=merge", "-p", limit)
-        cluster.kubectl("-n", NAMESPACE, "rollout", "restart", "statefulset/argocd-application-controller")
     workloads = (
         "deployment/argocd-redis",
         "deployment/argocd-repo-server",
@@ -81,12 +78,20 @@ def refresh_until_seen(cluster: Cluster, environment: str, charts: tuple[str, ..
 
 
 def settled(cluster: Cluster, environment: str, commit: str, charts: tuple[str, ...], timeout_s: float) -> None:
-    """Wait until every application of the environment is what that commit says, and healthy."""
+    """Wait until every application of the environment is what that commit says, and healthy.
+
+    DeliveryError says of those that are not which of their parts is unwell, and why.
+    """
 
     def missing() -> str:
         return "; ".join(_open_points(cluster, environment, commit, charts))
 
-    until(f"deploying {environment}", missing, timeout_s)
+    try:
+        until(f"deploying {environment}", missing, timeout_s)
+    except DeliveryError as error:
+        names = [f"{environment}-{chart}" for chart in charts if _open_points(cluster, environment, commit, (chart,))]
+        parts = [f"{name}: {part}" for name in names for part in argo_api.unwell(cluster, name)]
+        raise DeliveryError("\n".join([str(error), *parts])) from error
 
 
 def _open_points(cluster: Cluster, environment: str, commit: str, charts: tuple[str, ...]) -> list[str]:
@@ -104,7 +109,17 @@ def _open_points(cluster: Cluster, environment: str, commit: str, charts: tuple[
         elif sync.get("status") != "Synced" or health != "Healthy":
             why = status.get("operationState", {}).get("message", "")
             points.append(f"{name} is {sync.get('status')}, {health} {why}".rstrip())
-        # None at all: it was as it should be when Argo CD first saw it.
-        elif status.get("operationState", {}).get("phase", "Succeeded") != "Succeeded":
-            points.append(f"{name} is syncing: {status.get('operationState', {}).get('message', '')}")
+        elif unfinished := _unfinished(status, commit):
+            points.append(f"{name} is syncing: {unfinished}")
     return points
+
+
+def _unfinished(status: dict[str, Any], commit: str) -> str:
+    """What a sync to that commit still does, or failed by; a failed one to an earlier commit has no say any more."""
+    operation = status.get("operationState", {})
+    # None at all: it was as it should be when Argo CD first saw it.
+    phase = operation.get("phase", "Succeeded")
+    earlier = operation.get("syncResult", {}).get("revision") != commit
+    if phase == "Succeeded" or (phase in ("Failed", "Error") and earlier):
+        return ""
+    return operation.get("message", "") or phase
