@@ -20,6 +20,7 @@ from proofs import (
     canary,
     credentials,
     deploy,
+    entry,
     evidence,
     network,
     pods,
@@ -33,7 +34,14 @@ from proofs import (
 from proofs.stage import Stage, install_model, model_answers, put_model_behind_the_pool
 
 ROOT = Path(__file__).parents[2]
-OPERATORS = ["external-secrets", "kube-prometheus-stack", "argo-rollouts", "metrics-server", "cloudnative-pg"]
+OPERATORS = [
+    "external-secrets",
+    "kube-prometheus-stack",
+    "argo-rollouts",
+    "metrics-server",
+    "cloudnative-pg",
+    "traefik",
+]
 PROOFS: dict[str, list[Callable[[Stage], None]]] = {
     "retune": [retune.by_git, retune.by_kubectl, retune.invalid],
     "deploy": [deploy.prompt, deploy.image],
@@ -44,6 +52,7 @@ PROOFS: dict[str, list[Callable[[Stage], None]]] = {
     "pods": [pods.eviction, pods.killed_for_memory, pods.dependency_down, pods.saturation, pods.drained_node],
     "scale": [scale.autoscaler],
     "canary": [canary.worse_canary],
+    "entry": [entry.by_host_names],
     "backup": [backup.loss_and_restore],
     "upgrade": [upgrade.there_and_back],
     "promotion": [promotion.to_test, replicas.failover],
