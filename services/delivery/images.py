@@ -6,6 +6,7 @@ from pathlib import Path
 
 from delivery.commands import DeliveryError, run, run_visibly
 from delivery.image_set import IMAGES, ImageSet, pinned
+from delivery.repository import Repository
 
 DOCKERFILE = "services/Dockerfile"
 # Targets of the recipe that are not one of our services.
@@ -25,11 +26,14 @@ class Built:
 
 
 def build(root: Path, registry: str, tag: str, images: tuple[str, ...] = ()) -> list[Built]:
-    """Build these images, or all, with the checked-out commit as their provenance; pinned ones by their own tag."""
+    """Build these images, or all; pinned ones by their own tag.
+
+    Their provenance is the last commit that can have changed them: built again from a later one they are the same.
+    """
     if tag == "latest":
         raise DeliveryError("--tag=latest says nothing about what is in an image: give a commit")
     own = pinned(root)
-    commit = run(["git", "rev-parse", "HEAD"], root).strip()
+    commit = Repository(root).image_commit()
     built: list[Built] = []
     for image in images or (*IMAGES, *own):
         name = ImageSet(registry, own.get(image, tag)).name(image)

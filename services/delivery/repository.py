@@ -38,12 +38,16 @@ class Repository:
                 f"these files are not committed:\n{listed}\nCommit or stash them: only commits are delivered."
             )
 
-    def image_tag(self, revision: str = "HEAD") -> str:
-        """The tag of images built from a revision: the last commit that can have changed them."""
+    def image_commit(self, revision: str = "HEAD") -> str:
+        """The last commit up to a revision that can have changed images: their provenance."""
         commit = self.git("log", "-1", "--format=%H", revision, "--", *IN_IMAGES).strip()
         if not commit:
             raise DeliveryError("no commit of this repository has services/: run this in a checkout of the platform")
-        return commit[:TAG_LENGTH]
+        return commit
+
+    def image_tag(self, revision: str = "HEAD") -> str:
+        """The tag of images built from a revision."""
+        return self.image_commit(revision)[:TAG_LENGTH]
 
     def head(self) -> str:
         """The checked-out commit."""

@@ -58,7 +58,7 @@ def _bad(stage: Stage, what: str, change: Any, chart: str, reasons: tuple[str, .
         began = time.monotonic()
         commit = stage.revert()
         # What a person does who does not want to wait until the sync's time is up: docs/delivery.md, Roll back.
-        ended = argo_api.end_syncs(stage.cluster, stage.environment)
+        ended = argo_api.end_syncs(stage.cluster, stage.environment, commit)
         stage.settled(commit)
         by_hand = f", the sync of {', '.join(ended)} ended by hand" if ended else ""
         stage.note(NAME, f"{what}: revert → healthy", f"{time.monotonic() - began:.0f} s{by_hand}", True)

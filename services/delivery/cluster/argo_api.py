@@ -27,15 +27,14 @@ def unwell(cluster: Cluster, application: str) -> list[str]:
     ]
 
 
-def end_syncs(cluster: Cluster, environment: str) -> list[str]:
-    """End the syncs that still wait, so that what Git says now is taken at once; the applications' names."""
-    found = cluster.get("applications", "-n", NAMESPACE)["items"]
-    waiting = [
-        item["metadata"]["name"]
-        for item in found
-        if item["metadata"]["name"].startswith(f"{environment}-")
-        and item.get("status", {}).get("operationState", {}).get("phase") == "Running"
-    ]
+def end_syncs(cluster: Cluster, environment: str, commit: str) -> list[str]:
+    """End the syncs to commits before this one that still wait, so that it is taken at once; the applications' names."""
+    waiting: list[str] = []
+    for item in cluster.get("applications", "-n", NAMESPACE)["items"]:
+        name, operation = item["metadata"]["name"], item.get("status", {}).get("operationState", {})
+        earlier = operation.get("syncResult", {}).get("revision") != commit
+        if name.startswith(f"{environment}-") and operation.get("phase") == "Running" and earlier:
+            waiting.append(name)
     if waiting:
         with _signed_in(cluster) as call:
             for name in waiting:
