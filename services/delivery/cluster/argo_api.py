@@ -28,7 +28,7 @@ def unwell(cluster: Cluster, application: str) -> list[str]:
 
 
 def end_syncs(cluster: Cluster, environment: str, commit: str) -> list[str]:
-    """End the syncs to commits before this one that still wait, so that it is taken at once; the applications' names."""
+    """End the syncs to earlier commits that still wait, so that this one is taken at once; their applications."""
     waiting: list[str] = []
     for item in cluster.get("applications", "-n", NAMESPACE)["items"]:
         name, operation = item["metadata"]["name"], item.get("status", {}).get("operationState", {})
