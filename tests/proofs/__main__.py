@@ -34,14 +34,14 @@ from proofs import (
 from proofs.stage import Stage, install_model, model_answers, put_model_behind_the_pool
 
 ROOT = Path(__file__).parents[2]
-OPERATORS = [
-    "external-secrets",
-    "kube-prometheus-stack",
-    "argo-rollouts",
-    "metrics-server",
-    "cloudnative-pg",
-    "traefik",
-]
+# What a proof needs in the cluster beside what every one needs.
+ALWAYS = ["external-secrets"]
+OPERATORS = {
+    "canary": ["kube-prometheus-stack", "argo-rollouts"],
+    "entry": ["traefik"],
+    "promotion": ["cloudnative-pg"],
+    "scale": ["kube-prometheus-stack", "metrics-server", "keda"],
+}
 PROOFS: dict[str, list[Callable[[Stage], None]]] = {
     "retune": [retune.by_git, retune.by_kubectl, retune.invalid],
     "deploy": [deploy.prompt, deploy.image],
@@ -50,7 +50,7 @@ PROOFS: dict[str, list[Callable[[Stage], None]]] = {
     "heal": [self_heal.edit_by_hand, self_heal.deleted_chart],
     "bad": [bad_release.missing_image, bad_release.failing_migration, bad_release.crashing_pod],
     "pods": [pods.eviction, pods.killed_for_memory, pods.dependency_down, pods.saturation, pods.drained_node],
-    "scale": [scale.autoscaler],
+    "scale": [scale.by_cpu, scale.by_answers_in_flight],
     "canary": [canary.worse_canary],
     "entry": [entry.by_host_names],
     "backup": [backup.loss_and_restore],
@@ -59,7 +59,6 @@ PROOFS: dict[str, list[Callable[[Stage], None]]] = {
 }
 # What tells within minutes whether the whole still works: a retune, a refusal, a deployment and its rollback.
 SHORT = [*PROOFS["retune"], deploy.prompt]
-SHORT_OPERATORS = ["external-secrets"]
 
 
 def main() -> int:
@@ -78,7 +77,7 @@ def main() -> int:
         parser.error(f"there is no proof {', '.join(sorted(unknown))}; there are {', '.join(PROOFS)}")
     repository, cluster = Repository.around(ROOT), Cluster(arguments.name)
     folder = ROOT / ".fairlead" / arguments.name
-    operators = SHORT_OPERATORS if set(names) <= {"short", "retune", "deploy", "network", "heal"} else OPERATORS
+    operators = [*ALWAYS, *sorted({each for name in names for each in OPERATORS.get(name, [])})]
     wish = Wish(cluster, "dev", operators, arguments.workers, arguments.port, folder)
     try:
         stage = _stage(repository, wish, as_is=arguments.as_is)
