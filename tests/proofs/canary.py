@@ -5,7 +5,7 @@ from typing import Any
 
 from proofs.stage import Stage
 
-NAME = "Bad release"
+NAME = "Bad release, by canary"
 MONITORING = "monitoring"
 VERSION = "v3.15.0"
 REPLICAS = 5
