@@ -19,15 +19,17 @@ def missing_image(stage: Stage) -> None:
     def change(clone: Path) -> None:
         image_set.write(clone, stage.environment, ImageSet(stage.images.registry, "no-such-tag"))
 
-    _bad(stage, "image tag that is nowhere", change, "llm-proxy", ("ImagePull", "Back-off pulling", "ErrImage"))
+    _bad(stage, "image tag that is nowhere", change, "llm-proxy", ("pull", "Pull"))
 
 
 def failing_migration(stage: Stage) -> None:
-    """The migration cannot log in as the owner."""
+    """The migration cannot log in as the owner; the pods of that release are not to come."""
+    # Argo CD does not sync for a hook alone: something else must differ, too, as in every release.
+    values = {"database": {"ownerUrlKey": "superuser-password"}, "env": {"FAIRLEAD_MAX_OPEN_ANSWERS": "199"}}
     _bad(
         stage,
         "migration that fails",
-        lambda clone: stage.values(clone, "orchestrator", {"database": {"ownerUrlKey": "superuser-password"}}),
+        lambda clone: stage.values(clone, "orchestrator", values),
         "orchestrator",
         ("orchestrator-migration",),
     )

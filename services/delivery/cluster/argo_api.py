@@ -22,9 +22,14 @@ def unwell(cluster: Cluster, application: str) -> list[str]:
         tree = call("GET", f"applications/{application}/resource-tree")
     found = [each for each in tree.get("nodes", []) if each.get("health", {}).get("status") in UNWELL]
     found.sort(key=lambda each: (each["health"]["status"] != "Degraded", each["kind"] != "Pod", each["name"]))
-    return [
-        f"{each['kind']} {each['name']}: {each['health'].get('message') or each['health']['status']}" for each in found
-    ]
+    return [f"{each['kind']} {each['name']}: {_reason(each)}" for each in found]
+
+
+def _reason(node: dict[str, Any]) -> str:
+    """Of a pod, what its column of the page says, such as CrashLoopBackOff; else what its health does."""
+    shown = {entry["name"]: entry["value"] for entry in node.get("info", [])}
+    said = (shown.get("Status Reason"), node["health"].get("message"))
+    return ": ".join(filter(None, said)) or node["health"]["status"]
 
 
 def end_syncs(cluster: Cluster, environment: str, commit: str) -> list[str]:
