@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from common.postgres import Pool, tenant_transaction
+from common.postgres import READ_SILENCE_S, Pool, tenant_transaction
 from vector_store.errors import NotFoundError
 from vector_store.models import (
     DEFAULT_LANGUAGE,
@@ -61,7 +61,7 @@ class PostgresChunkStore:
             return await ChunkWriter(conn, scope, store_id, file_id).remove()
 
     async def search(self, scope: Scope, request: SearchRequest) -> SearchResult:
-        async with tenant_transaction(self._pool, scope.tenant, scope.groups or ()) as conn:
+        async with tenant_transaction(self._pool, scope.tenant, scope.groups or (), silence_s=READ_SILENCE_S) as conn:
             return await search(conn, scope, request)
 
     async def read(

@@ -7,6 +7,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from common.ids import new_id
+from common.postgres import READ_SILENCE_S
 from vector_store.audit_events import AuditEvent, insert, tell
 from vector_store.errors import InvalidError, NotFoundError
 from vector_store.fields import check_metadata, check_name, storable
@@ -82,12 +83,12 @@ class Stores(TenantTables):
         return store
 
     async def get_store(self, scope: Scope, store_id: str) -> Store:
-        async with self._transaction(scope) as conn:
+        async with self._transaction(scope, silence_s=READ_SILENCE_S) as conn:
             return await _get(conn, scope, store_id)
 
     async def space_of(self, scope: Scope, store_id: str) -> EmbeddingSpace | None:
         """The space of a store's vectors; None until the first file is written."""
-        async with self._transaction(scope) as conn:
+        async with self._transaction(scope, silence_s=READ_SILENCE_S) as conn:
             row = await fetch_one(
                 conn,
                 "SELECT e.model, e.version, e.dimension FROM stores AS s"
@@ -100,7 +101,7 @@ class Stores(TenantTables):
 
     async def find_stores(self, scope: Scope, names: Sequence[str]) -> list[Store]:
         """For each name the tenant's oldest store of that name; names without a store are left out."""
-        async with self._transaction(scope) as conn:
+        async with self._transaction(scope, silence_s=READ_SILENCE_S) as conn:
             return await _find(conn, scope, names)
 
     async def list_stores(

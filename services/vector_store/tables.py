@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from common.postgres import Pool, tenant_transaction
+from common.postgres import SILENCE_S, Pool, tenant_transaction
 from vector_store.audit_events import AuditEvent, insert, tell
 from vector_store.fields import MAX_PAGE, check_limit
 from vector_store.models import Order, Page, Scope
@@ -27,8 +27,8 @@ class TenantTables:
         self._pool = pool
 
     @asynccontextmanager
-    async def _transaction(self, scope: Scope) -> AsyncIterator[AsyncConnection[Any]]:
-        async with tenant_transaction(self._pool, scope.tenant, scope.groups or ()) as conn:
+    async def _transaction(self, scope: Scope, *, silence_s: float = SILENCE_S) -> AsyncIterator[AsyncConnection[Any]]:
+        async with tenant_transaction(self._pool, scope.tenant, scope.groups or (), silence_s=silence_s) as conn:
             yield conn
 
     @asynccontextmanager

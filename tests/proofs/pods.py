@@ -9,6 +9,16 @@ from proofs.traffic import flowing
 
 NAME = "Pods"
 DEPENDENCY_DOWN_S = 60
+# The kernel kills the largest: small processes take what memory the container has, and the service is larger than each.
+HUNGRY = """
+import os, time
+open("/proc/1/oom_score_adj", "w").write("1000")
+while True:
+    if os.fork() == 0:
+        held = bytearray(12 << 20)
+        time.sleep(60)
+        os._exit(0)
+"""
 OURS = ("orchestrator", "llm-proxy", "local-models", "ingestion")
 
 
@@ -28,14 +38,13 @@ def killed_for_memory(stage: Stage) -> None:
     before = _restarts(stage, "orchestrator")
     with stage.traffic(streams=0) as traffic:
         pod = stage.pods("orchestrator")[0]["metadata"]["name"]
-        # The service is made the likelier victim, then a second process takes what memory there is.
-        code = "open('/proc/1/oom_score_adj','w').write('1000'); held=[]\nwhile True: held.append(bytearray(8<<20))"
         subprocess.run(
-            stage.cluster.command("-n", stage.namespace, "exec", pod, "--", "python", "-c", code),
+            stage.cluster.command("-n", stage.namespace, "exec", pod, "--", "python", "-c", HUNGRY),
             capture_output=True,
             check=False,
         )
-        stage.until("its restart", lambda: _unready(stage, "orchestrator"), 120)
+        stage.until("its restart", lambda: "" if _restarts(stage, "orchestrator") > before else "none yet", 120)
+        stage.until("its being ready", lambda: _unready(stage, "orchestrator"), 120)
         time.sleep(5)
     killed = _restarts(stage, "orchestrator") - before
     # Answers that it had begun are cut with it: as many as it had open, within the second.
