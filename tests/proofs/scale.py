@@ -19,7 +19,12 @@ def by_cpu(stage: Stage) -> None:
 def by_answers_in_flight(stage: Stage) -> None:
     """What an answer needs is mostly patience: KEDA asks Prometheus how many a pod has open. The load is streams."""
     install_prometheus(stage)
-    _scaled(stage, "by answers in flight (KEDA)", {"by": "keda", "targetPerPod": 3}, {"streams": 12, "pause_s": 2.0})
+    _scaled(
+        stage,
+        "by answers in flight (KEDA)",
+        {"by": "keda", "targetPerPod": 3},
+        {"streams": 12, "apart_s": 1.0, "pause_s": 2.0},
+    )
 
 
 def _scaled(stage: Stage, how: str, scaling: dict[str, Any], load: dict[str, Any]) -> None:

@@ -14,10 +14,13 @@ import aiohttp
 
 PAUSE_S = 0.25
 STREAMS = 3
+# Not all at the same time: whenever a pod ends, some stream is young and some is old.
+APART_S = 8.0
 # The model of the proofs streams for 30 s when it is asked so.
 SLOWLY = "Which knot makes a fixed loop? Take thirty seconds."
 QUICKLY = "Which knot makes a fixed loop?"
 ANSWER_S = 60
+AFTER_FAILURE_S = 1.0
 
 
 @dataclass
@@ -41,10 +44,15 @@ class Traffic:
 
 
 @contextmanager
-def flowing(url: str, key: str, store: str, *, streams: int = STREAMS, pause_s: float = PAUSE_S) -> Iterator[Traffic]:
-    """Traffic, in a thread of its own, while the context is open; what is open at its end is waited for."""
+def flowing(
+    url: str, key: str, store: str, *, streams: int = STREAMS, pause_s: float = PAUSE_S, apart_s: float = APART_S
+) -> Iterator[Traffic]:
+    """Traffic, in a thread of its own, while the context is open; what is open at its end is waited for.
+
+    `streams` are open at any time, begun `apart_s` after each other; between two questions are `pause_s`.
+    """
     traffic, ending = Traffic(), threading.Event()
-    flow = _Flow(f"{url}/v1/chat/completions", key, store, traffic, ending, pause_s)
+    flow = _Flow(f"{url}/v1/chat/completions", key, store, traffic, ending, pause_s, apart_s)
     thread = threading.Thread(target=lambda: asyncio.run(flow.run(streams)), name="traffic")
     thread.start()
     try:
@@ -62,6 +70,7 @@ class _Flow:
     traffic: Traffic
     ending: threading.Event
     pause_s: float
+    apart_s: float
 
     async def run(self, streams: int) -> None:
         """Ask until the end, then wait for what is open."""
@@ -104,8 +113,7 @@ class _Flow:
         traffic.said[found["choices"][0]["message"]["content"]] += 1
 
     async def _streams(self, session: aiohttp.ClientSession, number: int) -> None:
-        # Not all at the same time: whenever a pod ends, some stream is young and some is old.
-        await asyncio.sleep(number * 8)
+        await asyncio.sleep(number * self.apart_s)
         while not self.ending.is_set():
             at = time.strftime("%H:%M:%S")
             try:
@@ -113,6 +121,7 @@ class _Flow:
                     text = await answer.text()
             except (TimeoutError, aiohttp.ClientError) as error:
                 self.traffic.failures.append(f"{at} stream {type(error).__name__} {error}")
+                await asyncio.sleep(AFTER_FAILURE_S)
                 continue
             if answer.status == 200 and text.rstrip().endswith("data: [DONE]") and '"finish_reason":"stop"' in text:
                 self.traffic.streamed += 1
@@ -120,3 +129,4 @@ class _Flow:
                 self.traffic.degraded += "and on" not in text
             else:
                 self.traffic.failures.append(f"{at} stream {answer.status} ended with {text[-300:]!r}")
+                await asyncio.sleep(AFTER_FAILURE_S)
