@@ -9,7 +9,7 @@ import pytest
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg_pool import AsyncConnectionPool
 
-from common.postgres import Pool, tenant_transaction
+from common.postgres import Connection, Pool, tenant_transaction
 from conftest import Database
 from integration.vector_store.shelf import NORTH, SPACE, Shelf, passage
 from vector_store.audit import Audit, AuditFilter
@@ -50,7 +50,12 @@ async def make_careless(conn: AsyncConnection[Any]) -> None:
 async def careless(database: Database) -> AsyncIterator[Pool]:
     """The application's pool, whose every statement has lost its condition on the tenant."""
     pool: Pool = AsyncConnectionPool(
-        database.app_url, open=False, max_size=4, configure=make_careless, kwargs={"prepare_threshold": None}
+        database.app_url,
+        connection_class=Connection,
+        open=False,
+        max_size=4,
+        configure=make_careless,
+        kwargs={"prepare_threshold": None},
     )
     await pool.open(wait=True)
     yield pool
