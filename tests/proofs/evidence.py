@@ -12,7 +12,8 @@ from proofs.stage import Figure, Stage
 
 INTRODUCTION = """Written by `make e2e`, which makes a kind cluster, has Argo CD deploy this checkout from a Git server
 in it, and does what each line says; `make e2e PROOFS=retune,deploy` holds some. Traffic means: four questions a second
-and three streams of 30 s at any time, each on a connection of its own; failed is whatever is not a whole answer."""
+and three streams of 30 s at any time, each on a connection of its own; failed is whatever is not a whole answer,
+degraded one that says what it had to do without."""
 
 
 def save(stage: Stage, folder: Path) -> None:

@@ -110,7 +110,7 @@ def drained_node(stage: Stage) -> None:
             stage.until(f"{app} elsewhere", lambda app=app: _unready(stage, app), 300)
         time.sleep(35)
     stage.cluster.kubectl("uncordon", worker)
-    # The embedder has one pod in this environment: while it moves, questions are answered by keywords alone, and say so.
+    # The embedder has one pod here: while it moves, questions are answered by keywords alone, and say so.
     stage.note_traffic(NAME, "a worker drained", traffic, degrades=True)
 
 
