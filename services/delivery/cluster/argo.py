@@ -119,7 +119,7 @@ def _unfinished(status: dict[str, Any], commit: str) -> str:
     operation = status.get("operationState", {})
     # None at all: it was as it should be when Argo CD first saw it.
     phase = operation.get("phase", "Succeeded")
-    earlier = operation.get("syncResult", {}).get("revision") != commit
+    earlier = argo_api.revision_of(operation) != commit
     if phase == "Succeeded" or (phase in ("Failed", "Error") and earlier):
         return ""
     return operation.get("message", "") or phase

@@ -32,12 +32,17 @@ def _reason(node: dict[str, Any]) -> str:
     return ": ".join(filter(None, said)) or node["health"]["status"]
 
 
+def revision_of(operation: dict[str, Any]) -> str:
+    """The commit that a sync is to, by an application's `operationState`; its result has none while it begins."""
+    return operation.get("operation", {}).get("sync", {}).get("revision", "")
+
+
 def end_syncs(cluster: Cluster, environment: str, commit: str) -> list[str]:
     """End the syncs to earlier commits that still wait, so that this one is taken at once; their applications."""
     waiting: list[str] = []
     for item in cluster.get("applications", "-n", NAMESPACE)["items"]:
         name, operation = item["metadata"]["name"], item.get("status", {}).get("operationState", {})
-        earlier = operation.get("syncResult", {}).get("revision") != commit
+        earlier = revision_of(operation) != commit
         if name.startswith(f"{environment}-") and operation.get("phase") == "Running" and earlier:
             waiting.append(name)
     if waiting:
