@@ -24,17 +24,22 @@ def loss_and_restore(stage: Stage) -> None:
     said = cluster.kubectl(*place, "logs", "job/backup-of-the-proof").strip().splitlines()[-1]
     stage.note(NAME, "backup by the CronJob's job", f"{time.monotonic() - began:.0f} s ({said})", True)
 
+    lost = cluster.get("pvc", *place, CLAIM)["metadata"]["uid"]
     cluster.kubectl(*place, "delete", "pvc", CLAIM, "--wait=false")
     cluster.kubectl(*place, "delete", "pod", SERVER, "--grace-period=0", "--force")
     files = stage.state / "shared" / stage.environment
     subprocess.run(["find", str(files), "-mindepth", "1", "-delete"], check=True)
-    stage.note(NAME, "database's claim deleted, files deleted: a question", _answer(stage) or "still answered", True)
+    stage.until("the claim's end", lambda: "there still" if _claim(stage) == lost else "", 120)
+    stage.until("the loss to be felt", lambda: "" if _answer(stage) else "answers still", 60)
+    stage.note(NAME, "database's claim and all files deleted: a question", _answer(stage), True)
     began = time.monotonic()
     restore = {"restore": {"from": "latest"}}
     commit = stage.merge("Restore the latest backup", lambda clone: stage.values(clone, "vector-store", restore))
     stage.settled(commit, "vector-store")
     stage.until("answers", lambda: _answer(stage), 300)
-    stage.note(NAME, "commit that restores → a cited answer", f"{time.monotonic() - began:.0f} s", True)
+    restored = cluster.kubectl(*place, "logs", "job/vector-store-restore").strip().splitlines()
+    stage.note(NAME, "commit that restores → a cited answer", f"{time.monotonic() - began:.0f} s", bool(restored))
+    stage.note(NAME, "the Job says", "; ".join(restored), all("restored from" in line for line in restored))
     after = _known(stage)
     lost = before - after
     stage.note(NAME, "stores and files with their bytes", f"{len(before)} before, {len(lost)} lost", not lost)
@@ -42,6 +47,12 @@ def loss_and_restore(stage: Stage) -> None:
         stage.merge("Nothing to restore", lambda clone: stage.values(clone, "vector-store", {"restore": {"from": ""}}))
     )
     stage.note(NAME, "a question after all", _answer(stage) or "cited", not _answer(stage))
+
+
+def _claim(stage: Stage) -> str:
+    """Which claim has the name; Argo CD makes another one when the first is gone."""
+    found = stage.cluster.get("pvc", "-n", stage.namespace, CLAIM)
+    return found["metadata"]["uid"] if found else ""
 
 
 def _known(stage: Stage) -> set[str]:

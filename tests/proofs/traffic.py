@@ -31,6 +31,8 @@ class Traffic:
     streamed: int = 0
     failures: list[str] = field(default_factory=list)
     degraded: int = 0
+    without: Counter[str] = field(default_factory=Counter[str])
+    """What degraded answers had to do without."""
     asked_last: dict[str, float] = field(default_factory=dict[str, float])
     """When a question was asked last that the configuration of this hash answered (Unix time)."""
     said: Counter[str] = field(default_factory=Counter[str])
@@ -39,7 +41,8 @@ class Traffic:
     def figure(self) -> str:
         """For a table."""
         streams = f" and {self.streamed} streams of 30 s" if self.streamed else ""
-        degraded = f", {self.degraded} degraded" if self.degraded else ""
+        without = ", ".join(f"{step} {count}" for step, count in self.without.most_common())
+        degraded = f", {self.degraded} degraded ({without or 'streams'})" if self.degraded else ""
         return f"{self.answered} answers{streams}: {len(self.failures)} failed or cut{degraded}"
 
 
@@ -109,6 +112,7 @@ class _Flow:
         found = json.loads(text)
         traffic.answered += 1
         traffic.degraded += bool(found.get("degraded"))
+        traffic.without.update(found.get("degraded", []))
         traffic.asked_last[found["config_hash"]] = began
         traffic.said[found["choices"][0]["message"]["content"]] += 1
 
