@@ -48,11 +48,13 @@ def to_test(stage: Stage) -> None:
         argo.refresh_until_seen(cluster, TARGET, layout.charts)
         argo.settled(cluster, TARGET, commit, layout.charts, 2 * SETTLE_S)
     stage.note_traffic(NAME, "traffic at dev while test comes up", traffic)
-    here, there = _images(stage, stage.namespace), _images(stage, f"fairlead-{TARGET}")
-    said = f"{len(here)} images, {len(here - there)} of dev's not in test"
-    stage.note(NAME, "images of the pods, by the digest that the node has", said, here == there)
+    here, there = _released(stage, stage.namespace), _released(stage, f"fairlead-{TARGET}")
+    said = f"{len(here)} images, {len(here ^ there)} differ"
+    stage.note(NAME, "images of the release in pods of both, by the digest that the node has", said, here == there)
 
 
-def _images(stage: Stage, namespace: str) -> set[str]:
+def _released(stage: Stage, namespace: str) -> set[str]:
+    """What runs there of the release; databases have versions of their own, and modes."""
     pods: list[dict[str, Any]] = stage.cluster.get("pods", "-n", namespace)["items"]
-    return {status["imageID"] for pod in pods for status in pod["status"].get("containerStatuses", [])}
+    statuses = [status for pod in pods for status in pod["status"].get("containerStatuses", [])]
+    return {status["imageID"] for status in statuses if status["image"].endswith(f":{stage.images.tag}")}
