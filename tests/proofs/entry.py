@@ -43,7 +43,8 @@ def by_host_names(stage: Stage) -> None:
                 stage.values(clone, "platform", {"entry": entry})
                 stage.values(clone, "trace-store", {"hosts": [TRACES]})
 
-            stage.settled(stage.merge(f"Enter by {kind}", change))
+            # Not the platform: Argo CD waits for an address of the Ingress, which a NodePort does not give.
+            stage.settled(stage.merge(f"Enter by {kind}", change), "trace-store")
             with (
                 stage.cluster.forwarded(CONTROLLER, f"service/{CONTROLLER}", 443) as secure,
                 stage.cluster.forwarded(CONTROLLER, f"service/{CONTROLLER}", 80) as plain,
