@@ -92,6 +92,8 @@ metadata:
   annotations:
     helm.sh/resource-policy: keep
     argocd.argoproj.io/sync-options: Prune=false,Delete=false
+    # Kept when Git no longer has it: that is no difference.
+    argocd.argoproj.io/compare-options: IgnoreExtraneous
     argocd.argoproj.io/sync-wave: {{ slice . 3 | first | default "0" | quote }}
     argocd.argoproj.io/ignore-healthcheck: "true"
 spec:
