@@ -64,6 +64,13 @@ def test_a_gateway_with_a_certificate_sends_everybody_to_it() -> None:
         assert parent["sectionName"] == ("http" if redirects else "https"), route["metadata"]["name"]
 
 
+def test_an_ingress_with_a_certificate_takes_tls_of_traefik_too() -> None:
+    note = "traefik.ingress.kubernetes.io/router.tls"
+    for tls, wanted in ((TLS, "true"), ({"secret": ""}, None)):
+        (ingress,) = render("platform", values=entry(kind="ingress", tls=tls)).of("Ingress")
+        assert ingress["metadata"]["annotations"].get(note) == wanted
+
+
 def test_a_route_without_a_host_is_none() -> None:
     found = render("platform", values={"entry": {"kind": "ingress", "routes": {"answers": {"host": "a.example.com"}}}})
     assert backends(found) == {("orchestrator", 8080)}

@@ -116,11 +116,14 @@ def _hold(stage: Stage, name: str) -> int:
     """Hold the proofs of this name; how many figures were broken so far."""
     print(name, flush=True)
     for proof in SHORT if name == "short" else PROOFS[name]:
+        before = stage.head()
         try:
             proof(stage)
         except Exception as error:  # noqa: BLE001 - one broken proof does not spare the others
             traceback.print_exc()
             stage.note(name, proof.__name__, f"broke off: {str(error)[:200]}", False)
+            # The next one is not to begin in what this one left.
+            stage.back_to(before)
         if stage.figures and not stage.figures[-1].held:
             evidence.save(stage, ROOT / "build/e2e" / f"{name}-{proof.__name__}")
     return sum(not figure.held for figure in stage.figures)

@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ KINDS: dict[str, dict[str, Any]] = {
 def by_host_names(stage: Stage) -> None:
     """Both kinds of entry, one after the other, each asked the same."""
     with tempfile.TemporaryDirectory() as folder:
-        certificate = _certificate(stage, Path(folder))
+        certificate, ports = _certificate(stage, Path(folder)), _Ports.of(stage)
         for kind, more in KINDS.items():
             entry = {
                 "kind": kind,
@@ -45,22 +46,36 @@ def by_host_names(stage: Stage) -> None:
 
             # Not the platform: Argo CD waits for an address of the Ingress, which a NodePort does not give.
             stage.settled(stage.merge(f"Enter by {kind}", change), "trace-store")
-            with (
-                stage.cluster.forwarded(CONTROLLER, f"service/{CONTROLLER}", 443) as secure,
-                stage.cluster.forwarded(CONTROLLER, f"service/{CONTROLLER}", 80) as plain,
-            ):
-                stage.until(f"the {kind}", lambda port=secure: asyncio.run(_unready(stage, port, certificate)), 120)
-                seen = asyncio.run(_seen(stage, secure, plain, certificate))
+            stage.until(f"the {kind}", lambda: asyncio.run(_unready(stage, ports, certificate)), 120)
+            seen = asyncio.run(_seen(stage, ports, certificate))
             wanted = seen["wanted"]
             stage.note(NAME, f"{kind} with TLS: {wanted}", seen["said"], bool(seen["held"]))
             stage.settled(stage.revert())
 
 
-async def _seen(stage: Stage, secure: int, plain: int, certificate: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Ports:
+    """Where the controller is entered: at a node, whose address this machine reaches."""
+
+    node: str
+    secure: int
+    plain: int
+
+    @classmethod
+    def of(cls, stage: Stage) -> "_Ports":
+        (node, *_) = stage.cluster.get("nodes")["items"]
+        (address,) = [each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP"]
+        service = stage.cluster.get("service", "-n", CONTROLLER, CONTROLLER)
+        ports = {each["port"]: each["nodePort"] for each in service["spec"]["ports"]}
+        return cls(address, ports[443], ports[80])
+
+
+async def _seen(stage: Stage, ports: _Ports, certificate: Path) -> dict[str, Any]:
+    secure = ports.secure
     url = f"https://{ANSWERS}:{secure}"
     body = {"messages": [{"role": "user", "content": SLOWLY}], "vector_store_ids": [stage.store], "stream": True}
     trace_store = stage.secret("fairlead-trace-store")
-    async with _session(certificate) as session:
+    async with _session(ports, certificate) as session:
         headers = {"authorization": f"Bearer {stage.client.key}"}
         began, first, text = time.monotonic(), 0.0, ""
         async with session.post(f"{url}/v1/chat/completions", json=body, headers=headers) as answer:
@@ -80,7 +95,7 @@ async def _seen(stage: Stage, secure: int, plain: int, certificate: Path) -> dic
             stranger = answer.status
         async with session.get(traces, headers={"authorization": f"Basic {basic}"}) as answer:
             known = answer.status
-        async with session.get(f"http://{ANSWERS}:{plain}/livez", allow_redirects=False) as answer:
+        async with session.get(f"http://{ANSWERS}:{ports.plain}/livez", allow_redirects=False) as answer:
             unencrypted = answer.status
         async with session.get(f"https://other.example.test:{secure}/livez", ssl=False) as answer:
             other = answer.status
@@ -96,31 +111,34 @@ async def _seen(stage: Stage, secure: int, plain: int, certificate: Path) -> dic
     return {"held": held, "said": said, "wanted": "a stream is not held up, 32 MiB are taken, hosts are kept apart"}
 
 
-async def _unready(stage: Stage, port: int, certificate: Path) -> str:
+async def _unready(stage: Stage, ports: _Ports, certificate: Path) -> str:
     headers = {"authorization": f"Bearer {stage.client.key}"}
     try:
         async with (
-            _session(certificate) as session,
-            session.get(f"https://{ANSWERS}:{port}/v1/models", headers=headers) as answer,
+            _session(ports, certificate) as session,
+            session.get(f"https://{ANSWERS}:{ports.secure}/v1/models", headers=headers) as answer,
         ):
             return "" if answer.status == 200 else f"status {answer.status}: {json.dumps(await answer.text())[:100]}"
     except aiohttp.ClientError as error:
         return str(error)
 
 
-def _session(certificate: Path) -> aiohttp.ClientSession:
-    """A client for whom every name is this machine, and who trusts that certificate alone."""
+def _session(ports: _Ports, certificate: Path) -> aiohttp.ClientSession:
+    """A client for whom every name is that node, and who trusts that certificate alone."""
     context = ssl.create_default_context(cafile=str(certificate))
-    connector = aiohttp.TCPConnector(ssl=context, resolver=_Here(), force_close=True)
+    connector = aiohttp.TCPConnector(ssl=context, resolver=_At(ports.node), force_close=True)
     return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=90))
 
 
-class _Here(AbstractResolver):
+@dataclass(frozen=True)
+class _At(AbstractResolver):
+    address: str
+
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The loopback address."""
-        return [ResolveResult(hostname=host, host="127.0.0.1", port=port, family=family, proto=0, flags=0)]
+        """That address."""
+        return [ResolveResult(hostname=host, host=self.address, port=port, family=family, proto=0, flags=0)]
 
     async def close(self) -> None:
         """Nothing is held."""

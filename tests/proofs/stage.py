@@ -82,6 +82,19 @@ class Stage:
         argo.refresh(self.cluster)
         return commit
 
+    def head(self) -> str:
+        """The commit that Git has now."""
+        with git_server.checkout(self.cluster) as clone:
+            return Repository(clone).head()
+
+    def back_to(self, commit: str) -> str:
+        """Make everything what it was at that commit, by another one."""
+
+        def change(clone: Path) -> None:
+            Repository(clone).git("read-tree", "-u", "--reset", commit)
+
+        return self.merge(f"Back to {commit[:12]}", change)
+
     def revert(self) -> str:
         """Take the last commit back by another one."""
         with git_server.checkout(self.cluster) as clone:
