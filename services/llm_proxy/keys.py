@@ -8,9 +8,10 @@ from common.logs import get_logger
 from llm_proxy.config import Endpoint
 
 log = get_logger("keys")
-# A refused key stays out until it changes. A variable of a running process never changes though, and a provider may
-# take a key back into service: so one request in this time may see whether it works again.
-PROBE_S = 300.0
+# A refused key stays out until it changes. But a provider may know a new key a moment later than we do, or take an old
+# one back, and a variable of a running process never changes: so one request may see whether it works again, after the
+# first of these times and then after ever longer ones.
+FIRST_PROBE_S, LAST_PROBE_S = 5.0, 300.0
 
 
 class Key:
@@ -26,6 +27,7 @@ class Key:
         "_refused",
         "_stamp",
         "_value",
+        "_wait_s",
         "awaited",
         "header",
         "probe_at",
@@ -46,6 +48,7 @@ class Key:
         self._stamp: object = ()
         self._value: str | None = None
         self._refused: str | None = None
+        self._wait_s = FIRST_PROBE_S
         self.header: tuple[str, str] | None = None
         self.awaited = awaited
         """It is no configured key but a token of the pod's identity, brought by `take`."""
@@ -82,7 +85,7 @@ class Key:
             return False
         self._value = value
         self.header = ("authorization", f"Bearer {value}") if self._bearer else ("api-key", value)
-        self._refused, self.reason = None, ""
+        self.accepted()
         return True
 
     def refused(self, header: tuple[str, str] | None) -> bool:
@@ -90,12 +93,17 @@ class Key:
         if header != self.header or self.refresh():
             return False
         self._refused, self.reason = self._value, "key_refused"
-        self.probe_at = self._clock() + PROBE_S
+        self.probe_at = self._clock() + self._wait_s
         return True
 
+    def probed(self, now: float) -> None:
+        """A call begins that sees whether it works again; the next one may do so after twice the time."""
+        self._wait_s = min(2 * self._wait_s, LAST_PROBE_S)
+        self.probe_at = now + self._wait_s
+
     def accepted(self) -> None:
-        """A call with it succeeded."""
-        self._refused, self.reason = None, ""
+        """A call with it succeeded, or it is another one."""
+        self._refused, self.reason, self._wait_s = None, "", FIRST_PROBE_S
 
 
 class KeyRing:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from common.metrics import gauge
 from llm_proxy.breaker import CLOSED, NAMES, Breaker
 from llm_proxy.config import Limits
-from llm_proxy.keys import PROBE_S, Key
+from llm_proxy.keys import Key
 from llm_proxy.limits import Learned, Window, amount, duration, requests_window, tokens_window
 
 BREAKER = gauge("pool_breaker_state", "0 closed, 1 open, 2 half-open with a probe out", ["model", "endpoint"])
@@ -189,7 +189,7 @@ class State:
         if self.learned_tokens is not None:
             self.learned_tokens.left -= units
         if not self.key.usable:
-            self.key.probe_at = now + PROBE_S
+            self.key.probed(now)
         if self.breaker.state != CLOSED:
             probe = self.breaker.begin(now)
             self.look()

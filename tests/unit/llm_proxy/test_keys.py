@@ -7,7 +7,7 @@ import pytest
 from common.key_reference import KeyReference
 from fakes.pool_plan import Clock
 from llm_proxy.config import Endpoint
-from llm_proxy.keys import PROBE_S, Key, KeyRing
+from llm_proxy.keys import FIRST_PROBE_S, LAST_PROBE_S, Key, KeyRing
 
 
 def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
@@ -48,11 +48,28 @@ def test_a_refused_key_is_out_until_another_comes(tmp_path: Path) -> None:
     key = Key(KeyReference(file=file), clock=clock)
     old = key.header
     assert key.refused(old)
-    assert (key.usable, key.probe_at) == (False, clock.now + PROBE_S)
+    assert (key.usable, key.probe_at) == (False, clock.now + FIRST_PROBE_S)
     file.write_text("another")
     assert key.refresh()
     assert key.usable
     assert not key.refused(old)
+
+
+def test_a_refused_key_is_tried_again_after_ever_longer_times_until_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POOL_TEST_KEY", "new")
+    clock = Clock()
+    key = Key(KeyReference(env="POOL_TEST_KEY"), clock=clock)
+    waits: list[float] = []
+    for _ in range(9):
+        assert key.refused(key.header)
+        waits.append(key.probe_at - clock.now)
+        clock.now = key.probe_at
+        key.probed(clock.now)
+    assert waits == [5, 10, 20, 40, 80, 160, 300, LAST_PROBE_S, LAST_PROBE_S]
+    key.accepted()
+    assert key.usable
+    assert key.refused(key.header)
+    assert key.probe_at == clock.now + FIRST_PROBE_S
 
 
 @pytest.mark.parametrize(

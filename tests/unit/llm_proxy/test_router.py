@@ -73,7 +73,7 @@ def test_a_refused_key_is_out_until_it_changes(monkeypatch: pytest.MonkeyPatch) 
     place = reserve(one, Tried())
     assert place.auth == ("authorization", "Bearer old")
     assert place.failed(Failure.KEY_REFUSED) is Next.STOP
-    clock.now += 100
+    clock.now += 4
     assert one.reserve(ask(), Tried()) is None
     assert [c.reason for c in one.explain(ask())] == ["key_refused"]
     monkeypatch.setenv("POOL_TEST_KEY", "new")
