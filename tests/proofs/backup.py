@@ -4,12 +4,10 @@ import subprocess
 import time
 from typing import Any
 
-from delivery.commands import DeliveryError
 from proofs.stage import Stage
 
 NAME = "Backup and restore"
 CLAIM, SERVER = "vector-store-data", "vector-store-0"
-QUESTION = "Which knot makes a fixed loop?"
 
 
 def loss_and_restore(stage: Stage) -> None:
@@ -30,13 +28,13 @@ def loss_and_restore(stage: Stage) -> None:
     files = stage.state / "shared" / stage.environment
     subprocess.run(["find", str(files), "-mindepth", "1", "-delete"], check=True)
     stage.until("the claim's end", lambda: "there still" if _claim(stage) == lost else "", 120)
-    stage.until("the loss to be felt", lambda: "" if _answer(stage) else "answers still", 60)
-    stage.note(NAME, "database's claim and all files deleted: a question", _answer(stage), True)
+    stage.until("the loss to be felt", lambda: "" if stage.unanswered() else "answers still", 60)
+    stage.note(NAME, "database's claim and all files deleted: a question", stage.unanswered(), True)
     began = time.monotonic()
     restore = {"restore": {"from": "latest"}}
     commit = stage.merge("Restore the latest backup", lambda clone: stage.values(clone, "vector-store", restore))
     stage.settled(commit, "vector-store")
-    stage.until("answers", lambda: _answer(stage), 300)
+    stage.until("answers", lambda: stage.unanswered(), 300)
     restored = cluster.kubectl(*place, "logs", "job/vector-store-restore").strip().splitlines()
     stage.note(NAME, "commit that restores → a cited answer", f"{time.monotonic() - began:.0f} s", bool(restored))
     stage.note(NAME, "the Job says", "; ".join(restored), all("restored from" in line for line in restored))
@@ -46,7 +44,7 @@ def loss_and_restore(stage: Stage) -> None:
     stage.settled(
         stage.merge("Nothing to restore", lambda clone: stage.values(clone, "vector-store", {"restore": {"from": ""}}))
     )
-    stage.note(NAME, "a question after all", _answer(stage) or "cited", not _answer(stage))
+    stage.note(NAME, "a question after all", stage.unanswered() or "cited", not stage.unanswered())
 
 
 def _claim(stage: Stage) -> str:
@@ -62,12 +60,3 @@ def _known(stage: Stage) -> set[str]:
     for file in client.call("/v1/files")["data"]:
         found.add(f"{file['id']} of {len(client.content(file['id']))}")
     return found
-
-
-def _answer(stage: Stage) -> str:
-    """Why a question is not answered with citations; empty when it is."""
-    try:
-        answer = stage.client.ask(QUESTION, stage.store)
-    except DeliveryError as error:
-        return str(error)[:160]
-    return "" if answer.get("citations") else "cites nothing"

@@ -63,7 +63,7 @@ def dependency_down(stage: Stage) -> None:
             during = len(traffic.failures)
         finally:
             _signal(node, "CONT")
-        stage.until("answers again", lambda: _no_answer(stage), 120)
+        stage.until("answers again", stage.unanswered, 120)
         at_end = len(traffic.failures)
         time.sleep(15)
     restarted = {app: _restarts(stage, app) - count for app, count in before.items()}
@@ -137,11 +137,3 @@ def _restarts(stage: Stage, app: str) -> int:
 def _signal(node: str, signal: str) -> None:
     """To the database server, from its node: inside its container nobody can stop the first process."""
     subprocess.run(["docker", "exec", node, "pkill", f"-{signal}", "-f", "postgres"], check=True, capture_output=True)
-
-
-def _no_answer(stage: Stage) -> str:
-    try:
-        stage.client.ask("Which knot makes a fixed loop?", stage.store)
-    except Exception as error:  # noqa: BLE001 - any reason is a reason to wait
-        return str(error)
-    return ""

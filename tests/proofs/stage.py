@@ -160,6 +160,14 @@ class Stage:
         until(what, ready, timeout_s)
         return time.monotonic() - began
 
+    def unanswered(self) -> str:
+        """Why a question is not answered with citations; empty when it is."""
+        try:
+            answer = self.client.ask("Which knot makes a fixed loop?", self.store)
+        except Exception as error:  # noqa: BLE001 - any reason is a reason
+            return str(error)[:160]
+        return "" if answer.get("citations") else "cites nothing"
+
     def rotate(self, name: str, values: dict[str, str]) -> None:
         """Put other values into the vault."""
         self.cluster.secret(vault.NAMESPACE, f"{self.environment}-{name}", values)

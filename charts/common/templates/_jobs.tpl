@@ -90,10 +90,7 @@ metadata:
   labels:
     {{- include "common.labels" $ | nindent 4 }}
   annotations:
-    helm.sh/resource-policy: keep
-    argocd.argoproj.io/sync-options: Prune=false,Delete=false
-    # Kept when Git no longer has it: that is no difference.
-    argocd.argoproj.io/compare-options: IgnoreExtraneous
+    {{- include "common.kept" . | nindent 4 }}
     argocd.argoproj.io/sync-wave: {{ slice . 3 | first | default "0" | quote }}
     argocd.argoproj.io/ignore-healthcheck: "true"
 spec:
@@ -105,4 +102,11 @@ spec:
   resources:
     requests:
       storage: {{ $storage.size }}
+{{- end }}
+
+{{/* common.kept: annotations of what outlives its chart; that Git no longer has it is no difference to Argo CD. */}}
+{{- define "common.kept" -}}
+helm.sh/resource-policy: keep
+argocd.argoproj.io/sync-options: Prune=false,Delete=false
+argocd.argoproj.io/compare-options: IgnoreExtraneous
 {{- end }}
