@@ -59,6 +59,7 @@ PRICES = {
     "models": {"chat": {"input": 100, "output": 200}, "all-MiniLM-L6-v2": {}, "rerank": {}},
 }
 EDIT_S = 20.0
+MODEL_AWAY_EVERY = 4
 
 
 @dataclass
@@ -109,6 +110,34 @@ class Day:
             await self.orchestrator.post(f"/v1/vector_stores/{store}/files", json={"file_id": file})
         for port in ("ORCHESTRATOR_PORT", "LLM_PROXY_PORT", "LOCAL_MODELS_PORT", "INGESTION_PORT"):
             await self.orchestrator.get(f"http://127.0.0.1:{self.platform.ports[port]}/healthz")
+        # Again and again, as all the rest: a rate only tells of what its window saw.
+        if number % MODEL_AWAY_EVERY == 0:
+            await self.lose_model()
+
+    async def lose_model(self) -> None:
+        """Nothing listens where the model was; three questions are answered by their passages; it is back."""
+        models = yaml.safe_load(self.pool_file.read_text())["models"]
+        working = models["chat"]
+        gone = working["endpoints"][0] | {"url": "http://127.0.0.1:1/v1"}
+        await self.configure(models=models | {"chat": working | {"endpoints": [gone]}})
+        for _ in range(3):
+            assert (await self.ask("Which rope holds berth 7?"))["degraded"] == ["generate"]
+        await self.configure(models=models)
+
+    async def configure(self, **changes: Any) -> None:
+        """Edit the pool's configuration and wait until that is in force."""
+        url = f"http://127.0.0.1:{self.platform.ports['LLM_PROXY_PORT']}/v1/config"
+        before = (await self.orchestrator.get(url)).json()["hash"]
+        self.pool_file.write_text(yaml.safe_dump(yaml.safe_load(self.pool_file.read_text()) | changes))
+        async with asyncio.timeout(EDIT_S):
+            while (status := (await self.orchestrator.get(url)).json())["hash"] == before:
+                assert status["last_error"] is None
+                await asyncio.sleep(0.1)
+
+    @property
+    def pool_file(self) -> Path:
+        """The pool's configuration."""
+        return self.platform.folder / "config" / "llm-proxy.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -129,16 +158,8 @@ async def day(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Day]:
     ):
         day = Day(platform, prometheus, orchestrator)
         await _watch_cluster(day, cluster_port)
-        pool_file = folder / "data" / "config" / "llm-proxy.yaml"
-        await _set(day, pool_file, prices=PRICES, callers={"default": {"spend": {"amount": 100}}})
+        await day.configure(prices=PRICES, callers={"default": {"spend": {"amount": 100}}})
         await day.go_on()
-        config = yaml.safe_load(pool_file.read_text())
-        endpoint = config["models"]["chat"]["endpoints"][0] | {"url": "http://127.0.0.1:1/v1"}
-        working = config["models"]["chat"]
-        await _set(day, pool_file, models=config["models"] | {"chat": working | {"endpoints": [endpoint]}})
-        for _ in range(3):
-            assert (await day.ask("Which rope holds berth 7?"))["degraded"] == ["generate"]
-        await _set(day, pool_file, models=config["models"])
         yield day
 
 
@@ -151,17 +172,6 @@ async def _watch_cluster(day: Day, port: int) -> None:
     )
     file.write_text(yaml.safe_dump(config))
     assert (await day.prometheus.post("/-/reload")).status_code == 200
-
-
-async def _set(day: Day, file: Path, **changes: Any) -> None:
-    """Edit the pool's configuration and wait until that is in force."""
-    url = f"http://127.0.0.1:{day.platform.ports['LLM_PROXY_PORT']}/v1/config"
-    before = (await day.orchestrator.get(url)).json()["hash"]
-    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | changes))
-    async with asyncio.timeout(EDIT_S):
-        while (status := (await day.orchestrator.get(url)).json())["hash"] == before:
-            assert status["last_error"] is None
-            await asyncio.sleep(0.1)
 
 
 @needs_binaries
