@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from delivery.cluster import kind
+from delivery.cluster import argo, kind
 from delivery.cluster.bootstrap import bootstrap, ground, reached
 from delivery.cluster.kind import OPERATORS, Kit
 from delivery.cluster.kubernetes import Cluster
@@ -20,14 +20,17 @@ STATE = Path(".fairlead/cluster")
 
 def up_command(
     name: Annotated[str, typer.Option(help="Name of the kind cluster.")] = "fairlead",
-    environment: Annotated[str, typer.Option(help="Which environment runs in it.")] = "dev",
+    environment: Annotated[str, typer.Option(help="Which environment runs in it, or is added to it.")] = "dev",
     operators: Annotated[
         str, typer.Option(help=f"Which operators, with commas between: {', '.join(OPERATORS)}.")
     ] = "external-secrets",
     workers: Annotated[int, typer.Option(min=0, max=5, help="Nodes beside the control plane.")] = 0,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where the API is on this machine.")] = 8088,
 ) -> None:
-    """Make a cluster with Argo CD and this checkout's platform in it, and ask it a question."""
+    """Make a cluster with Argo CD and this checkout's platform in it, and ask it a question.
+
+    Where the cluster is there with another environment, this one is added beside it, and uses its models and traces.
+    """
     with plain_errors():
         chosen = [operator for operator in operators.split(",") if operator]
         if unknown := set(chosen) - set(OPERATORS):
@@ -36,11 +39,15 @@ def up_command(
             )
         repository = Repository.around(Path())
         wish = Wish(Cluster(name), environment, chosen, workers, port, repository.root / STATE)
-        client, answer = up(repository, wish, Kit.from_environment())
+        answer = up(repository, wish, Kit.from_environment())
         typer.echo(f"\n{answer['choices'][0]['message']['content']}\n")
         for citation in answer["citations"]:
             typer.echo(f"  {citation['filename']}: {json.dumps(citation['quote'], ensure_ascii=False)}")
-        typer.echo(f"\n  API      {client.url}/v1")
+        if argo.environments(wish.cluster)[0] == environment:
+            typer.echo(f"\n  API      http://127.0.0.1:{port}/v1")
+        else:
+            forward = f"-n fairlead-{environment} port-forward service/orchestrator :8080"
+            typer.echo(f"\n  API      kubectl --context {wish.cluster.context} {forward}")
         typer.echo(
             f"  key      kubectl --context {wish.cluster.context} -n fairlead-vault get secret {environment}-user "
             "-o jsonpath='{.data.key}' | base64 -d"

@@ -1,6 +1,7 @@
 """The environments and charts that Argo CD deploys, from the one list it reads itself."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -16,11 +17,17 @@ class Layout:
 
     environments: tuple[str, ...]
     charts: tuple[str, ...]
+    without: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """The charts that an environment leaves out, for it uses another one's."""
 
     @property
     def first(self) -> str:
         """The environment that a release goes to."""
         return self.environments[0]
+
+    def charts_of(self, environment: str) -> tuple[str, ...]:
+        """The charts that are deployed in an environment."""
+        return tuple(chart for chart in self.charts if chart not in self.without.get(environment, ()))
 
     def known(self, environment: str, option: str) -> str:
         """The environment itself; DeliveryError where there is none of this name."""
@@ -42,4 +49,5 @@ def read(root: Path) -> Layout:
         values = yaml.safe_load((root / LIST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DeliveryError(f"{root} has no {LIST}: run this in a checkout of the platform") from None
-    return Layout(tuple(values["environments"]), tuple(values["charts"]))
+    without = {name: tuple(settings.get("without", ())) for name, settings in values["environments"].items()}
+    return Layout(tuple(values["environments"]), tuple(values["charts"]), without)

@@ -46,9 +46,9 @@ def propose(
     base = repository.branch()
     now = image_set.read(repository.root, environment)
     with repository.worktree() as checkout:
-        before = rendering.render(checkout.root, environment, layout.charts)
+        before = rendering.render(checkout.root, environment, layout.charts_of(environment))
         image_set.write(checkout.root, environment, images)
-        after = rendering.render(checkout.root, environment, layout.charts)
+        after = rendering.render(checkout.root, environment, layout.charts_of(environment))
         diff = rendering.difference(before, after)
         body = _body(environment, now, images, repository.subjects(now.tag, images.tag) if now.tag else [], diff)
         commit = checkout.commit(image_set.path(environment), f"{title}\n\n{body}")

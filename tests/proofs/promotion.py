@@ -4,14 +4,25 @@ from pathlib import Path
 from typing import Any
 
 from delivery import environments, image_set
-from delivery.cluster import argo, local_values, vault
+from delivery.cluster import argo, git_server, guest, kind, local_values, vault
+from delivery.cluster.up import api_of_guest
+from delivery.commands import DeliveryError
 from delivery.promote import promote
 from delivery.repository import Repository
 from proofs.stage import SETTLE_S, Stage
 
 NAME = "Promotion"
 TARGET = "test"
-ONE_EACH = ("orchestrator", "llm-proxy", "trace-collector")
+# Run in a pod of test; it prints what lacks.
+LOOK_FOR_TRACE = """
+import os, urllib.error, urllib.request
+url = os.environ["FAIRLEAD_MLFLOW_URL"] + "/api/3.0/mlflow/traces/get?trace_id=tr-{trace}"
+key = open(os.environ["FAIRLEAD_MLFLOW_AUTHORIZATION_FILE"]).read().strip()
+try:
+    urllib.request.urlopen(urllib.request.Request(url, headers={{"authorization": key}}))
+except urllib.error.HTTPError as error:
+    print(error)
+"""
 
 
 def to_test(stage: Stage) -> None:
@@ -19,9 +30,8 @@ def to_test(stage: Stage) -> None:
     cluster, layout = stage.cluster, environments.read(stage.repository.root)
     replicated = "cloudnative-pg" in stage.operators
     vault.fill(cluster, TARGET, "vector-store-rw" if replicated else "vector-store")
-    shared = stage.state / "shared" / TARGET
-    shared.mkdir(parents=True, exist_ok=True)
-    shared.chmod(0o777)
+    guest.admit(cluster, TARGET, stage.environment)
+    kind.share_folder(stage.state, TARGET)
     cluster.apply(local_values.shared_volume(TARGET))
 
     def prepare(clone: Path) -> None:
@@ -29,8 +39,7 @@ def to_test(stage: Stage) -> None:
         local_values.write(clone, TARGET, nothing, stage.operators, "172.16.0.0/12")
         if replicated:
             local_values.replicate_database(clone, TARGET, instances=3)
-        for chart in ONE_EACH:
-            local_values.lay_over(clone, TARGET, chart, {"replicas": 1})
+        guest.share(clone, TARGET, stage.environment)
 
     def merge(clone: Path) -> None:
         repository = Repository(clone)
@@ -40,17 +49,37 @@ def to_test(stage: Stage) -> None:
 
     stage.merge("Values of test in this cluster", prepare)
     commit = stage.merge("Promote", merge)
-    secret = cluster.get("secret", "-n", argo.NAMESPACE, "in-cluster")
-    labels: dict[str, str] = secret["metadata"]["labels"] | {f"fairlead.dev/environment-{TARGET}": "enabled"}
-    labels.pop("argocd.argoproj.io/secret-type")
-    argo.describe_cluster(cluster, labels)
+    argo.describe_cluster(cluster, [stage.environment, TARGET], {})
+    with git_server.checkout(cluster) as clone:
+        charts = environments.read(clone).charts_of(TARGET)
     with stage.traffic(streams=1) as traffic:
-        argo.refresh_until_seen(cluster, TARGET, layout.charts)
-        argo.settled(cluster, TARGET, commit, layout.charts, 2 * SETTLE_S)
+        argo.refresh_until_seen(cluster, TARGET, charts)
+        argo.settled(cluster, TARGET, commit, charts, 2 * SETTLE_S)
     stage.note_traffic(NAME, "traffic at dev while test comes up", traffic)
+    _borrows(stage)
     here, there = _released(stage, stage.namespace), _released(stage, f"fairlead-{TARGET}")
     said = f"{len(here)} images, {len(here ^ there)} differ"
     stage.note(NAME, "images of the release in pods of both, by the digest that the node has", said, here == there)
+
+
+def _borrows(stage: Stage) -> None:
+    """Test has neither models nor a trace store; dev's embed its questions and keep its traces."""
+    cluster, home = stage.cluster, f"fairlead-{TARGET}"
+    with api_of_guest(cluster, TARGET) as client:
+        answer = client.ask("Which knot makes a fixed loop?", client.store_of(stage.repository.root / "samples"))
+    selector = "app.kubernetes.io/name=orchestrator"
+    pod = cluster.get("pods", "-n", home, "-l", selector)["items"][0]["metadata"]["name"]
+    code = LOOK_FOR_TRACE.format(trace=answer["trace_id"])
+
+    def missing() -> str:
+        try:
+            return stage.inside(pod, code, namespace=home).strip()
+        except DeliveryError as error:
+            return str(error)[-200:]
+
+    seconds = stage.until("its trace", missing, 120)
+    said = f"{len(answer['citations'])} citations, degraded {answer['degraded']}, its trace there after {seconds:.0f} s"
+    stage.note(NAME, "test, with the models and the trace store of dev", said, bool(answer["citations"]))
 
 
 def _released(stage: Stage, namespace: str) -> set[str]:

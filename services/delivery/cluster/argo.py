@@ -12,6 +12,9 @@ from delivery.commands import DeliveryError, run
 
 # What `make up` installs where no kit does.
 MANIFEST = "https://raw.githubusercontent.com/argoproj/argo-cd/v3.2.11/manifests/install.yaml"
+# The cluster that Argo CD itself is in, and the label that says what is deployed there.
+OURSELVES = "in-cluster"
+ENVIRONMENT = "fairlead.dev/environment"
 REFRESH = "argocd.argoproj.io/refresh=normal"
 REFRESH_SET = "argocd.argoproj.io/application-set-refresh=true"
 
@@ -32,21 +35,40 @@ def install(cluster: Cluster, kit: Kit) -> None:
     cluster.rolled_out(NAMESPACE, *workloads)
 
 
-def describe_cluster(cluster: Cluster, labels: dict[str, str]) -> None:
-    """What Terraform's bridge does elsewhere: one Secret whose labels say which environments and operators it has."""
-    name = "in-cluster"
+def describe_cluster(cluster: Cluster, environments: list[str], operators: dict[str, str]) -> None:
+    """What Terraform's bridge does elsewhere: one Secret whose labels say which environments and operators it has.
+
+    The first environment is the cluster's, the others are further ones. `operators`: `installed` or `enabled`; those
+    that it had before stay.
+    """
+    first, *others = environments
+    labels = {
+        **_labels(cluster),
+        "argocd.argoproj.io/secret-type": "cluster",
+        ENVIRONMENT: first,
+        **{f"{ENVIRONMENT}-{name}": "enabled" for name in others},
+        **{f"fairlead.dev/addon-{name}": state for name, state in operators.items()},
+    }
     cluster.apply(
         {
             "apiVersion": "v1",
             "kind": "Secret",
-            "metadata": {
-                "name": name,
-                "namespace": NAMESPACE,
-                "labels": {"argocd.argoproj.io/secret-type": "cluster", **labels},
-            },
-            "stringData": {"name": name, "server": "https://kubernetes.default.svc", "config": "{}"},
+            "metadata": {"name": OURSELVES, "namespace": NAMESPACE, "labels": labels},
+            "stringData": {"name": OURSELVES, "server": "https://kubernetes.default.svc", "config": "{}"},
         }
     )
+
+
+def environments(cluster: Cluster) -> list[str]:
+    """The environments that the cluster was described to have; its first one first."""
+    labels = _labels(cluster)
+    further = [label.removeprefix(f"{ENVIRONMENT}-") for label in labels if label.startswith(f"{ENVIRONMENT}-")]
+    return [labels[ENVIRONMENT], *sorted(further)] if ENVIRONMENT in labels else []
+
+
+def _labels(cluster: Cluster) -> dict[str, str]:
+    secret = cluster.get("secret", "-n", NAMESPACE, OURSELVES)
+    return secret["metadata"].get("labels", {}) if secret else {}
 
 
 def apply_root(cluster: Cluster, checkout: Path, repository: str, revision: str = "main") -> None:

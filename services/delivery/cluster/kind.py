@@ -64,9 +64,7 @@ def exists(cluster: Cluster) -> bool:
 
 def create(cluster: Cluster, folder: Path, port: int, workers: int) -> None:
     """Make the cluster; its entry is shown on the loopback address alone."""
-    shared = folder / "shared"
-    shared.mkdir(parents=True, exist_ok=True)
-    shared.chmod(0o777)
+    shared = share_folder(folder)
     mounts = [{"hostPath": str(shared.resolve()), "containerPath": SHARED}]
     entry = {"containerPort": ENTRY_NODE_PORT, "hostPort": port, "listenAddress": "127.0.0.1"}
     nodes = [{"role": "control-plane", "extraPortMappings": [entry], "extraMounts": mounts}]
@@ -75,6 +73,14 @@ def create(cluster: Cluster, folder: Path, port: int, workers: int) -> None:
     path = folder / "kind.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     run_visibly(["kind", "create", "cluster", "--config", str(path), "--wait", "180s"], Path())
+
+
+def share_folder(folder: Path, environment: str = "") -> Path:
+    """The folder that all nodes share, or an environment's in it. The pods' user is none of this machine's."""
+    shared = folder / "shared" / environment
+    shared.mkdir(parents=True, exist_ok=True)
+    shared.chmod(0o777)
+    return shared
 
 
 def load(cluster: Cluster, images: list[str]) -> None:

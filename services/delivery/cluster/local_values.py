@@ -44,9 +44,9 @@ def write(checkout: Path, environment: str, images: ImageSet, operators: list[st
     entry = {"from": [{"ipBlock": {"cidr": network}}], "ports": [{"port": 8080, "protocol": "TCP"}]}
     small = {"storage": {"size": "2Gi"}}
     for chart, values in {
-        "platform": _copied("fairlead-api-keys", "fairlead-service-keys"),
-        "vector-store": {**small, "files": shared, **_copied("fairlead-database")},
-        "trace-store": {"artifacts": {"size": "1Gi"}, **_copied("fairlead-trace-store")},
+        "platform": copied("fairlead-api-keys", "fairlead-service-keys"),
+        "vector-store": {**small, "files": shared, **copied("fairlead-database")},
+        "trace-store": {"artifacts": {"size": "1Gi"}, **copied("fairlead-trace-store")},
         "trace-collector": {"sampling": {**small, **IDLE}, "buffer": IDLE},
         "orchestrator": {"networkPolicy": {"ingress": [entry]}},
     }.items():
@@ -64,10 +64,10 @@ def replicate_database(checkout: Path, environment: str, instances: int) -> None
         # A replica joins at a checkpoint; an idle database makes one in minutes only.
         "settings": {"checkpoint_timeout": "30s", "checkpoint_completion_target": "0.1"},
     }
-    lay_over(checkout, environment, "vector-store", values | _copied("fairlead-database", *roles))
+    lay_over(checkout, environment, "vector-store", values | copied("fairlead-database", *roles))
 
 
-def _copied(*names: str) -> Values:
+def copied(*names: str) -> Values:
     """Secrets of the vault that External Secrets copies whole."""
     return {"externalSecrets": {"secrets": {name: {"*": name} for name in names}}}
 
@@ -91,10 +91,27 @@ def shared_volume(environment: str) -> Values:
 
 def lay_over(checkout: Path, environment: str, name: str, values: Values) -> None:
     """Merge values over those in the environment's file of a chart (or `common`)."""
-    path = checkout / "argocd/envs" / environment / f"{name}.yaml"
-    before: Values = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
-    merged = yaml.safe_dump(_merged(before or {}, values), sort_keys=False)
+    merge_into(_file(checkout, environment, name), values)
+
+
+def merge_into(path: Path, values: Values) -> None:
+    """Merge values over those in a file, which need not be there."""
+    merged = yaml.safe_dump(_merged(_read(path), values), sort_keys=False)
     path.write_text("# Written by make up for this cluster.\n" + merged, encoding="utf-8")
+
+
+def namespaces(checkout: Path, environment: str, chart: str) -> dict[str, list[str]]:
+    """In which other namespaces peers of a chart's pods are, as the environment's values say."""
+    return _read(_file(checkout, environment, chart)).get("networkPolicy", {}).get("namespaces", {})
+
+
+def _file(checkout: Path, environment: str, name: str) -> Path:
+    return checkout / "argocd/envs" / environment / f"{name}.yaml"
+
+
+def _read(path: Path) -> Values:
+    found: Values | None = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else None
+    return found or {}
 
 
 def _merged(below: Values, above: Values) -> Values:

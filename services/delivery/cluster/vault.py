@@ -49,20 +49,25 @@ def key(cluster: Cluster, environment: str) -> str:
     return base64.b64decode(secret["data"]["key"]).decode()
 
 
+def put(cluster: Cluster, environment: str, name: str, values: dict[str, str]) -> None:
+    """Make these the values of a secret of the environment."""
+    cluster.secret(NAMESPACE, f"{environment}-{name}", values)
+
+
 def _make(cluster: Cluster, environment: str, database_host: str) -> None:
-    def put(name: str, values: dict[str, str]) -> None:
-        cluster.secret(NAMESPACE, f"{environment}-{name}", values)
+    def keep(name: str, values: dict[str, str]) -> None:
+        put(cluster, environment, name, values)
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "keys.json"
         keys = {name: key_file.create(path, name=name)[0] for name in (*CALLERS, "user")}
-        put("fairlead-api-keys", {"keys.json": path.read_text(encoding="utf-8")})
-    put("user", {"key": keys.pop("user")})
-    put("fairlead-service-keys", keys)
-    put("fairlead-model-keys", {"none": secrets.token_urlsafe(24)})
+        keep("fairlead-api-keys", {"keys.json": path.read_text(encoding="utf-8")})
+    keep("user", {"key": keys.pop("user")})
+    keep("fairlead-service-keys", keys)
+    keep("fairlead-model-keys", {"none": secrets.token_urlsafe(24)})
     trace_store = secrets.token_urlsafe(24)
     basic = base64.b64encode(f"fairlead:{trace_store}".encode()).decode()
-    put(
+    keep(
         "fairlead-trace-store",
         {
             "username": "fairlead",
@@ -72,9 +77,9 @@ def _make(cluster: Cluster, environment: str, database_host: str) -> None:
         },
     )
     passwords = {role: secrets.token_urlsafe(24) for role in ROLES.values()}
-    put("fairlead-database", database_secret(database_host, passwords))
+    keep("fairlead-database", database_secret(database_host, passwords))
     for name, role in ROLES.items():
-        put(f"fairlead-database-{name}", {"username": role, "password": passwords[role]})
+        keep(f"fairlead-database-{name}", {"username": role, "password": passwords[role]})
 
 
 def database_secret(host: str, passwords: dict[str, str]) -> dict[str, str]:
