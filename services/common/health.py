@@ -34,6 +34,7 @@ class Health:
     draining: bool = False
     checks: list[Check] = field(default_factory=list[Check])
     not_ready: dict[str, Callable[[], str | None]] = field(default_factory=dict[str, Callable[[], str | None]])
+    full: dict[str, Callable[[], str | None]] = field(default_factory=dict[str, Callable[[], str | None]])
     _report: dict[str, Any] | None = None
     _report_at: float = 0.0
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -45,6 +46,14 @@ class Health:
     def ready_when(self, name: str, reason: Callable[[], str | None]) -> None:
         """Add a condition of readiness: `reason` says why the service cannot take requests, None when it can."""
         self.not_ready[name] = reason
+
+    def full_when(self, name: str, reason: Callable[[], str | None]) -> None:
+        """Add a limit of load: `reason` says what is full, None when there is room.
+
+        The deep report tells of it, readiness does not: when every pod is full, none would be left to say so, or to do
+        what needs no room (docs/decisions/0013-full-is-not-unready.md).
+        """
+        self.full[name] = reason
 
     def unready_reasons(self) -> dict[str, str]:
         """Why requests should not come here now; empty when they may."""
@@ -83,6 +92,8 @@ class Health:
 
     def _summary(self, parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
         down = [name for name, part in parts.items() if part["state"] == "down"]
+        full = {name: reason for name, ask in self.full.items() if (reason := ask())}
         critical = any(parts[name]["critical"] for name in down) or bool(self.unready_reasons())
-        state = "down" if critical else "degraded" if down else "ok"
-        return {"service": self.service, "state": state, "degraded": down, "dependencies": parts}
+        degraded = [*down, *full]
+        state = "down" if critical else "degraded" if degraded else "ok"
+        return {"service": self.service, "state": state, "degraded": degraded, "full": full, "dependencies": parts}

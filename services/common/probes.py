@@ -17,7 +17,7 @@ def router(health: Health) -> APIRouter:
 
     @routes.get("/readyz")
     async def readyz() -> JSONResponse:
-        """200 when requests may come here: valid configuration, not draining, not saturated."""
+        """200 when requests may come here: valid configuration, a schema that fits, not draining."""
         reasons = health.unready_reasons()
         return JSONResponse({"ready": not reasons, "reasons": reasons}, status_code=503 if reasons else 200)
 

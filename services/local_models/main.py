@@ -22,7 +22,7 @@ def build(settings: LocalModelsSettings) -> FastAPI:
         app.state.models = models
         app.state.reader = Reader(models, settings.passage_cache_bytes)
         app.state.health.add("model", models.check, critical=True)
-        app.state.health.ready_when("queue", models.scheduler.saturated)
+        app.state.health.full_when("queue", models.scheduler.saturated)
         async with app.state.reader.forgetting():
             yield
         models.close()

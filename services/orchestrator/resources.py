@@ -111,7 +111,7 @@ def held_by(settings: OrchestratorSettings, live: LiveConfig[OrchestratorTunable
                 audit_writer=audit_writer,
             )
             _watch_health(app, database, pool)
-            app.state.health.ready_when("saturated", pipeline.saturated)
+            app.state.health.full_when("answers", pipeline.saturated)
             await stack.enter_async_context(_schema_watched(app, database))
             yield
 

@@ -31,7 +31,7 @@ class OrchestratorSettings(ServiceSettings):
     max_upload_bytes: int = Field(default=512 * MIB, ge=1024, description="Largest file that can be uploaded.")
     database_connections: int = Field(default=20, ge=2, le=200, description="Connections to Postgres, at most.")
     max_open_answers: int = Field(
-        default=512, ge=1, description="Answers in the making at once; more are refused with 503, and readiness ends."
+        default=512, ge=1, description="Answers in the making at once; more are refused with 503."
     )
     feedback_max_age_s: float = Field(
         default=86_400.0, gt=0, description="Feedback that could not be forwarded for so long is kept here alone."

@@ -194,7 +194,7 @@ async def test_a_passed_deadline_is_a_504(platform: Platform) -> None:
     assert (response.status_code, response.json()["error"]["code"]) == (504, "deadline_exceeded")
 
 
-async def test_too_many_questions_at_once_are_refused_and_the_process_says_that_it_is_full(
+async def test_too_many_questions_at_once_are_refused_and_everything_else_is_served(
     start_platform: StartPlatform,
 ) -> None:
     platform = await start_platform(max_open_answers=1)
@@ -206,7 +206,12 @@ async def test_too_many_questions_at_once_are_refused_and_the_process_says_that_
     refused = await platform.ask(QUESTION)
     assert refused.status_code == 503
     assert "retry-after" in refused.headers
-    assert "saturated" in (await platform.http.get("/readyz")).json()["reasons"]
+    # It stays behind its Service: were every pod of it taken out, nobody would be left to refuse, or to take a file.
+    assert (await platform.http.get("/readyz")).status_code == 200
+    health = await platform.http.get("/healthz")
+    assert (health.status_code, health.json()["state"]) == (200, "degraded")
+    assert health.json()["full"] == {"answers": "1 answers are in the making"}
+    assert (await platform.http.get("/v1/files")).status_code == 200
     gate.set()
     assert (await first).status_code == 200
     assert (await platform.http.get("/readyz")).json() == {"ready": True, "reasons": {}}
