@@ -69,8 +69,8 @@ images: bootstrap ## Build every image: REGISTRY=ghcr.io/you TAG=name ONLY=orche
 up: bootstrap ## A kind cluster with Argo CD and this checkout's platform: ENV=dev OPERATORS=external-secrets WORKERS=0; CLUSTER_KIT=/folder
 	@$(VENV)/python -m delivery up $(if $(ENV),--environment "$(ENV)") $(if $(OPERATORS),--operators "$(OPERATORS)") $(if $(WORKERS),--workers "$(WORKERS)") $(ARGS)
 
-down: bootstrap ## Take that cluster away
-	@$(VENV)/python -m delivery down $(ARGS)
+down: bootstrap ## Take that cluster away, or with ENV= one of its further environments
+	@$(VENV)/python -m delivery down $(if $(ENV),--environment "$(ENV)") $(ARGS)
 
 e2e: bootstrap ## Hold the proofs on a real cluster and write docs/proofs.md: PROOFS=retune,deploy or short; CLUSTER_KIT=/folder
 	@PYTHONPATH=tests $(VENV)/python -m proofs $(PROOFS) $(ARGS)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from delivery.cluster import argo, kind
+from delivery.cluster import argo, guest, kind
 from delivery.cluster.bootstrap import bootstrap, ground, reached
 from delivery.cluster.kind import OPERATORS, Kit
 from delivery.cluster.kubernetes import Cluster
@@ -56,10 +56,16 @@ def up_command(
         typer.echo(f"  stop     make down{which}")
 
 
-def down_command(name: Annotated[str, typer.Option(help="Name of the kind cluster.")] = "fairlead") -> None:
-    """Take the cluster away with everything in it."""
+def down_command(
+    name: Annotated[str, typer.Option(help="Name of the kind cluster.")] = "fairlead",
+    environment: Annotated[str, typer.Option(help="A further environment, which alone goes; empty: the cluster.")] = "",
+) -> None:
+    """Take the cluster away with everything in it, or one of its further environments."""
     with plain_errors():
-        kind.delete(Cluster(name))
+        if environment:
+            guest.remove(Cluster(name), environment)
+        else:
+            kind.delete(Cluster(name))
 
 
 def bootstrap_command(

@@ -90,9 +90,7 @@ def test_its_key_of_the_models_is_one_that_it_is_given(checkout: Path) -> None:
 
 
 def _policy(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    return next(
-        each["spec"] for each in found if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == name
-    )
+    return next(each["spec"] for each in found if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == name)
 
 
 def _place(peer: dict[str, Any]) -> str:

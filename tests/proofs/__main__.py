@@ -22,6 +22,7 @@ from proofs import (
     deploy,
     entry,
     evidence,
+    external,
     network,
     pods,
     promotion,
@@ -53,8 +54,9 @@ PROOFS: dict[str, list[Callable[[Stage], None]]] = {
     "scale": [scale.by_cpu, scale.by_answers_in_flight],
     "canary": [canary.worse_canary],
     "entry": [entry.by_host_names],
-    "backup": [backup.loss_and_restore],
+    "backup": [backup.retention, backup.loss_and_restore],
     "upgrade": [upgrade.there_and_back],
+    "external": [external.managed],
     "promotion": [promotion.to_test, replicas.failover],
 }
 # What tells within minutes whether the whole still works: a retune, a refusal, a deployment and its rollback.

@@ -16,11 +16,7 @@ def loss_and_restore(stage: Stage) -> None:
     backup: dict[str, Any] = {"backup": {"enabled": True, "storage": {"size": "1Gi"}}}
     stage.settled(stage.merge("Back up", lambda clone: stage.values(clone, "vector-store", backup)))
     before = _known(stage)
-    began = time.monotonic()
-    cluster.kubectl(*place, "create", "job", "--from=cronjob/vector-store-backup", "backup-of-the-proof")
-    cluster.kubectl(*place, "wait", "--for=condition=complete", "--timeout=50s", "job/backup-of-the-proof")
-    said = cluster.kubectl(*place, "logs", "job/backup-of-the-proof").strip().splitlines()[-1]
-    stage.note(NAME, "backup by the CronJob's job", f"{time.monotonic() - began:.0f} s ({said})", True)
+    stage.note(NAME, "backup by the CronJob's job", _run_now(stage, "vector-store-backup"), True)
 
     lost = cluster.get("pvc", *place, CLAIM)["metadata"]["uid"]
     cluster.kubectl(*place, "delete", "pvc", CLAIM, "--wait=false")
@@ -45,6 +41,25 @@ def loss_and_restore(stage: Stage) -> None:
         stage.merge("Nothing to restore", lambda clone: stage.values(clone, "vector-store", {"restore": {"from": ""}}))
     )
     stage.note(NAME, "a question after all", stage.unanswered() or "cited", not stage.unanswered())
+
+
+def retention(stage: Stage) -> None:
+    """The CronJob that removes what is older than it may be runs against the real trace store and database."""
+    said = _run_now(stage, "trace-collector-retain")
+    stage.note("Retention", "the CronJob's job", said, "Removed: " in said)
+
+
+def _run_now(stage: Stage, name: str) -> str:
+    """Run a CronJob's job at once: how long it took, and what it said last."""
+    cluster, place, job = stage.cluster, ("-n", stage.namespace), f"{name}-of-the-proof"
+    began = time.monotonic()
+    cluster.kubectl(*place, "create", "job", f"--from=cronjob/{name}", job)
+    try:
+        cluster.kubectl(*place, "wait", "--for=condition=complete", "--timeout=50s", f"job/{job}")
+        said = cluster.kubectl(*place, "logs", f"job/{job}").strip().splitlines()[-1]
+    finally:
+        cluster.kubectl(*place, "delete", "job", job)
+    return f"{time.monotonic() - began:.0f} s ({said})"
 
 
 def _claim(stage: Stage) -> str:

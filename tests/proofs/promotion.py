@@ -4,15 +4,16 @@ from pathlib import Path
 from typing import Any
 
 from delivery import environments, image_set
-from delivery.cluster import argo, git_server, guest, kind, local_values, vault
+from delivery.cluster import git_server, local_values
 from delivery.cluster.up import api_of_guest
 from delivery.commands import DeliveryError
 from delivery.promote import promote
 from delivery.repository import Repository
-from proofs.stage import SETTLE_S, Stage
+from proofs import beside
+from proofs.beside import TARGET
+from proofs.stage import Stage
 
 NAME = "Promotion"
-TARGET = "test"
 # Run in a pod of test; it prints what lacks.
 LOOK_FOR_TRACE = """
 import os, urllib.error, urllib.request
@@ -29,17 +30,12 @@ def to_test(stage: Stage) -> None:
     """`make promote FROM=dev TO=test` in a clone of what the cluster reads, merged; then on to prod, in Git alone."""
     cluster, layout = stage.cluster, environments.read(stage.repository.root)
     replicated = "cloudnative-pg" in stage.operators
-    vault.fill(cluster, TARGET, "vector-store-rw" if replicated else "vector-store")
-    guest.admit(cluster, TARGET, stage.environment)
-    kind.share_folder(stage.state, TARGET)
-    cluster.apply(local_values.shared_volume(TARGET))
+    with git_server.checkout(cluster) as clone:
+        before = image_set.read(clone, TARGET)
 
-    def prepare(clone: Path) -> None:
-        nothing = image_set.read(clone, TARGET)
-        local_values.write(clone, TARGET, nothing, stage.operators, "172.16.0.0/12")
+    def database(clone: Path) -> None:
         if replicated:
             local_values.replicate_database(clone, TARGET, instances=3)
-        guest.share(clone, TARGET, stage.environment)
 
     def merge(clone: Path) -> None:
         repository = Repository(clone)
@@ -47,24 +43,22 @@ def to_test(stage: Stage) -> None:
             proposal = promote(repository, layout, source, target)
             repository.git("merge", "--quiet", "--ff-only", proposal.branch)
 
-    stage.merge("Values of test in this cluster", prepare)
+    beside.prepare(stage, before, "vector-store-rw" if replicated else "vector-store", database)
     commit = stage.merge("Promote", merge)
-    argo.describe_cluster(cluster, [stage.environment, TARGET], {})
-    with git_server.checkout(cluster) as clone:
-        charts = environments.read(clone).charts_of(TARGET)
     with stage.traffic(streams=1) as traffic:
-        argo.refresh_until_seen(cluster, TARGET, charts)
-        argo.settled(cluster, TARGET, commit, charts, 2 * SETTLE_S)
+        beside.deploy(stage, commit)
     stage.note_traffic(NAME, "traffic at dev while test comes up", traffic)
     _borrows(stage)
-    here, there = _released(stage, stage.namespace), _released(stage, f"fairlead-{TARGET}")
-    said = f"{len(here)} images, {len(here ^ there)} differ"
-    stage.note(NAME, "images of the release in pods of both, by the digest that the node has", said, here == there)
+    here, there = _released(stage, stage.namespace), _released(stage, beside.NAMESPACE)
+    said = f"{len(there)}, of which {len(there - here)} are not dev's"
+    stage.note(
+        NAME, "images of the release in test, by the digest that the node has", said, bool(there) and there <= here
+    )
 
 
 def _borrows(stage: Stage) -> None:
     """Test has neither models nor a trace store; dev's embed its questions and keep its traces."""
-    cluster, home = stage.cluster, f"fairlead-{TARGET}"
+    cluster, home = stage.cluster, beside.NAMESPACE
     with api_of_guest(cluster, TARGET) as client:
         answer = client.ask("Which knot makes a fixed loop?", client.store_of(stage.repository.root / "samples"))
     selector = "app.kubernetes.io/name=orchestrator"

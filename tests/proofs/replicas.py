@@ -10,7 +10,7 @@ from pathlib import Path
 from delivery.cluster import vault
 from delivery.cluster.client import Client
 from delivery.commands import DeliveryError
-from proofs.promotion import TARGET
+from proofs.beside import TARGET
 from proofs.stage import Stage
 from proofs.traffic import flowing
 

@@ -66,6 +66,17 @@ def environments(cluster: Cluster) -> list[str]:
     return [labels[ENVIRONMENT], *sorted(further)] if ENVIRONMENT in labels else []
 
 
+def forget_environment(cluster: Cluster, environment: str) -> None:
+    """Take a further environment off the cluster's description; its applications go, what they deployed stays."""
+    cluster.kubectl("label", "secret", "-n", NAMESPACE, OURSELVES, f"{ENVIRONMENT}-{environment}-")
+
+
+def applications(cluster: Cluster, environment: str) -> list[str]:
+    """The names of the environment's applications."""
+    selector = f"fairlead.dev/environment={environment}"
+    return [item["metadata"]["name"] for item in cluster.get("applications", "-n", NAMESPACE, "-l", selector)["items"]]
+
+
 def _labels(cluster: Cluster) -> dict[str, str]:
     secret = cluster.get("secret", "-n", NAMESPACE, OURSELVES)
     return secret["metadata"].get("labels", {}) if secret else {}

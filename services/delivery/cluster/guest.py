@@ -1,11 +1,11 @@
 """A further environment on a cluster that has one: one pod of each service, but the first one's models and traces."""
 
-import base64
 from pathlib import Path
 
-from delivery.cluster import local_values, vault
-from delivery.cluster.kubernetes import Cluster
+from delivery.cluster import argo, local_values, vault
+from delivery.cluster.kubernetes import Cluster, until
 from delivery.cluster.local_values import Values
+from delivery.commands import DeliveryError
 from delivery.environments import LIST
 
 # What weighs most, and what need not be there twice to try something.
@@ -13,6 +13,7 @@ WITHOUT = ("trace-store", "local-models")
 ONE_EACH = ("orchestrator", "llm-proxy", "trace-collector")
 # The guest's models that the host's local-models answer for, by the name that each has there.
 MODELS = {"chat": "extractive", "all-MiniLM-L6-v2": "all-MiniLM-L6-v2", "rerank": "all-MiniLM-L6-v2"}
+LET_GO_S = 120.0
 # Among the guest's keys of models, the one that the host's pool has.
 KEY = "host"
 
@@ -48,11 +49,24 @@ def share(checkout: Path, guest: str, host: str) -> None:
 
 def admit(cluster: Cluster, guest: str, host: str) -> None:
     """Put into the guest's vault what opens the host's trace store and local models, and nothing more of the host's."""
-
-    def of_host(name: str) -> dict[str, str]:
-        found = cluster.get("secret", "-n", vault.NAMESPACE, f"{host}-{name}")
-        return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
-
-    store, keys = of_host("fairlead-trace-store"), of_host("fairlead-service-keys")
+    store = vault.values(cluster, host, "fairlead-trace-store")
+    keys = vault.values(cluster, host, "fairlead-service-keys")
     vault.put(cluster, guest, "fairlead-trace-store", {"authorization": store["authorization"]})
     vault.put(cluster, guest, "fairlead-model-keys", {KEY: keys["llm-proxy"]})
+
+
+def remove(cluster: Cluster, guest: str) -> None:
+    """Take a further environment away with its data and secrets. DeliveryError where the cluster has no such one."""
+    if guest not in (further := argo.environments(cluster)[1:]):
+        there = ", ".join(further) or "none"
+        raise DeliveryError(f"ENV={guest}: the cluster has no such further environment; it has {there}")
+    argo.forget_environment(cluster, guest)
+    until(f"Argo CD to let go of {guest}", lambda: ", ".join(argo.applications(cluster, guest)), LET_GO_S)
+    cluster.kubectl("delete", "namespace", f"fairlead-{guest}", "--ignore-not-found", "--wait=false")
+    until(
+        f"the end of fairlead-{guest}",
+        lambda: "" if cluster.get("namespace", f"fairlead-{guest}") is None else "it is there",
+        2 * LET_GO_S,
+    )
+    cluster.kubectl("delete", "persistentvolume", f"fairlead-shared-{guest}", "--ignore-not-found")
+    vault.forget(cluster, guest)

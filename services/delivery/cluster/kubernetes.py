@@ -38,10 +38,14 @@ class Cluster:
     def apply(self, *objects: Object) -> None:
         """Make these objects what they are here, server-side."""
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
-        command = self.command("apply", "--server-side", "--force-conflicts", "-f", "-")
-        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        self.fed(text, "apply", "--server-side", "--force-conflicts", "-f", "-")
+
+    def fed(self, text: str, *arguments: str) -> str:
+        """What kubectl printed that read this text; DeliveryError with its own words where it fails."""
+        done = subprocess.run(self.command(*arguments), input=text, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise DeliveryError(f"kubectl apply failed:\n{(done.stderr or done.stdout).strip()}")
+            raise DeliveryError(f"kubectl {arguments[0]} failed:\n{(done.stderr or done.stdout).strip()}")
+        return done.stdout
 
     def get(self, *arguments: str) -> Any:
         """An object or a list of them, as kubectl gives it; None where there is no such thing."""

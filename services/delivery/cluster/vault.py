@@ -30,6 +30,11 @@ def fill(cluster: Cluster, environment: str, database_host: str = "vector-store"
         _make(cluster, environment, database_host)
 
 
+def fresh() -> str:
+    """A new password."""
+    return secrets.token_urlsafe(24)
+
+
 def open_for_operator(cluster: Cluster, timeout_s: float = 300.0) -> None:
     """Let External Secrets read the vault, as soon as the operator is there."""
 
@@ -43,15 +48,28 @@ def open_for_operator(cluster: Cluster, timeout_s: float = 300.0) -> None:
     until("opening the vault for External Secrets", missing, timeout_s)
 
 
+def values(cluster: Cluster, environment: str, name: str) -> dict[str, str]:
+    """A secret of the environment."""
+    found = cluster.get("secret", "-n", NAMESPACE, f"{environment}-{name}")
+    return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+
+
 def key(cluster: Cluster, environment: str) -> str:
     """The key of the person who uses the API."""
-    secret = cluster.get("secret", "-n", NAMESPACE, f"{environment}-user")
-    return base64.b64decode(secret["data"]["key"]).decode()
+    return values(cluster, environment, "user")["key"]
 
 
 def put(cluster: Cluster, environment: str, name: str, values: dict[str, str]) -> None:
     """Make these the values of a secret of the environment."""
     cluster.secret(NAMESPACE, f"{environment}-{name}", values)
+
+
+def forget(cluster: Cluster, environment: str) -> None:
+    """Empty the vault of what belongs to an environment."""
+    found = cluster.get("secrets", "-n", NAMESPACE)["items"]
+    names = [secret["metadata"]["name"] for secret in found]
+    if mine := [name for name in names if name.startswith(f"{environment}-")]:
+        cluster.kubectl("delete", "secret", "-n", NAMESPACE, *mine)
 
 
 def _make(cluster: Cluster, environment: str, database_host: str) -> None:
@@ -64,8 +82,8 @@ def _make(cluster: Cluster, environment: str, database_host: str) -> None:
         keep("fairlead-api-keys", {"keys.json": path.read_text(encoding="utf-8")})
     keep("user", {"key": keys.pop("user")})
     keep("fairlead-service-keys", keys)
-    keep("fairlead-model-keys", {"none": secrets.token_urlsafe(24)})
-    trace_store = secrets.token_urlsafe(24)
+    keep("fairlead-model-keys", {"none": fresh()})
+    trace_store = fresh()
     basic = base64.b64encode(f"fairlead:{trace_store}".encode()).decode()
     keep(
         "fairlead-trace-store",
@@ -76,7 +94,7 @@ def _make(cluster: Cluster, environment: str, database_host: str) -> None:
             "authorization": f"Basic {basic}",
         },
     )
-    passwords = {role: secrets.token_urlsafe(24) for role in ROLES.values()}
+    passwords = {role: fresh() for role in ROLES.values()}
     keep("fairlead-database", database_secret(database_host, passwords))
     for name, role in ROLES.items():
         keep(f"fairlead-database-{name}", {"username": role, "password": passwords[role]})
@@ -92,7 +110,7 @@ def database_secret(host: str, passwords: dict[str, str]) -> dict[str, str]:
         "url": url("fairlead_app", "fairlead"),
         "owner-url": url("fairlead_owner", "fairlead"),
         "mlflow-url": url("mlflow", "mlflow"),
-        "superuser-password": secrets.token_urlsafe(24),
+        "superuser-password": fresh(),
     }
 
 
