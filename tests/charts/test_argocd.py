@@ -289,6 +289,13 @@ def test_each_operator_is_switched_by_its_own_label_and_pinned() -> None:
             "vector-store",
             {"externalSecrets": {"secrets": {"fairlead-database": {"*": "dev-store-database"}}}},
         ),
+        (
+            {"backups-url": "s3://prod-backups"},
+            {},
+            "vector-store",
+            {"backup": {"destination": "s3://prod-backups"}},
+        ),
+        ({"backups-url": "s3://prod-backups"}, {}, "trace-store", {}),
         ({"vault-prefix": "fairlead-prod/"}, {}, "llm-proxy", {"externalSecrets": {"prefix": "fairlead-prod/"}}),
         ({"domain": "prod.example"}, {}, "trace-store", {"hosts": ["traces.prod.example"]}),
         ({"domain": "prod.example"}, {}, "orchestrator", {}),

@@ -19,6 +19,8 @@
 {{- if $external }}{{ $_ := set $values "externalSecrets" $external }}{{ end -}}
 {{- if $size }}{{ $_ := set $values "global" (dict "profile" $size) }}{{ end -}}
 {{- if and $files (has .chart (list "orchestrator" "ingestion")) }}{{ $_ := set $values "files" (dict "url" $files) }}{{ end -}}
+{{- $backups := index $facts "fairlead.dev/backups-url" -}}
+{{- if and $backups (eq .chart "vector-store") }}{{ $_ := set $values "backup" (dict "destination" $backups) }}{{ end -}}
 {{- $domain := index $facts "fairlead.dev/domain" -}}
 {{- if and $domain (eq .chart "platform") -}}
 {{- $_ := set $values "entry" (dict "routes" (dict
