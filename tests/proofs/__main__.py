@@ -110,7 +110,7 @@ def _stage(repository: Repository, wish: Wish, *, as_is: bool) -> Stage:
     wish.cluster.secret(vault.NAMESPACE, f"{stage.environment}-fairlead-model-keys", {"proof": key})
     install_model(stage, images.name("orchestrator"), {"proof": key})
     stage.settled(stage.merge("Ask the model of the proofs", lambda clone: put_model_behind_the_pool(stage, clone)))
-    stage.until("answers by the model of the proofs", lambda: model_answers(stage), 240)
+    stage.until("answers by the model of the proofs", lambda: model_answers(stage, key), 240)
     return stage
 
 

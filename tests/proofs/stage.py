@@ -21,6 +21,7 @@ from proofs.traffic import Traffic, flowing
 
 MODEL_NAMESPACE = "models"
 MODEL_URL = f"http://model.{MODEL_NAMESPACE}.svc:8000/v1"
+MODEL_KEY = "/var/run/fairlead/model-keys/proof"
 SETTLE_S = 600.0
 
 
@@ -206,8 +207,12 @@ def install_model(stage: Stage, image: str, keys: dict[str, str]) -> None:
     cluster.rolled_out(MODEL_NAMESPACE, "deployment/model")
 
 
-def model_answers(stage: Stage) -> str:
+def model_answers(stage: Stage, key: str) -> str:
     """What lacks until the model of the proofs answers: its key comes by External Secrets and the kubelet."""
+    read = f"print(open({MODEL_KEY!r}).read().strip() if __import__('os').path.exists({MODEL_KEY!r}) else '')"
+    # Of each pod: an orchestrator's connections lead to one of them, and four answers may all come by that one.
+    if other := [pod for pod in sorted(stage.ready("llm-proxy")) if stage.inside(pod, read).strip() != key]:
+        return f"without its key: {', '.join(other)}"
     answers = [stage.client.ask("Which knot makes a fixed loop?", stage.store) for _ in range(4)]
     degraded = [answer["degraded"] for answer in answers if answer["degraded"]]
     return f"degraded: {degraded}" if degraded else ""
@@ -215,7 +220,7 @@ def model_answers(stage: Stage) -> str:
 
 def put_model_behind_the_pool(stage: Stage, clone: Path) -> None:
     """Have the pool ask the model of the proofs, with the key that External Secrets brings."""
-    endpoint = {"name": "proof", "url": MODEL_URL, "key": {"file": "/var/run/fairlead/model-keys/proof"}}
+    endpoint = {"name": "proof", "url": MODEL_URL, "key": {"file": MODEL_KEY}}
     to_model = {
         "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": MODEL_NAMESPACE}}}],
         "ports": [{"port": 8000, "protocol": "TCP"}],
