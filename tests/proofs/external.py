@@ -74,7 +74,7 @@ def _administer(stage: Stage) -> None:
     for name in ("owner", "app", "mlflow"):
         password = vault.values(stage.cluster, beside.TARGET, f"fairlead-database-{name}")["password"]
         statements = statements.replace("PASSWORD '…'", f"PASSWORD '{password}'", 1)
-    command = 'PGPASSWORD=$(cat /secret/password) psql -h 127.0.0.1 -U postgres -v ON_ERROR_STOP=1 -f -'
+    command = "PGPASSWORD=$(cat /secret/password) psql -h 127.0.0.1 -U postgres -v ON_ERROR_STOP=1 -f -"
     stage.cluster.fed(statements, "-n", NAMESPACE, "exec", "-i", _name(stage), "--", "sh", "-c", command)
 
 
