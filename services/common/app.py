@@ -54,6 +54,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
             stack.callback(app.state.telemetry.close)
+            stack.enter_context(app.state.auth.running())
             # `run_in_executor(None, …)` then goes on in its caller's trace, as `asyncio.to_thread` does by itself.
             asyncio.get_running_loop().set_default_executor(ContextThreads())
             await stack.enter_async_context(loop_lag.watched(settings.service))
@@ -75,6 +76,7 @@ def create_app(
     app.state.health = state
     app.state.telemetry = Telemetry(settings)
     app.state.auth = Authenticator(settings)
+    app.state.auth.watched(state)
     app.state.live = live
     if live is not None:
         observe(live, app.state.telemetry, settings)

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from common import key_journal
 from common.ids import new_id
 
 PREFIX = "fl-"
+TENANT = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
 Lane = Literal["interactive", "batch"]
 
 
@@ -28,7 +30,7 @@ class StoredKey(BaseModel):
     id: str
     hash: str = Field(pattern=r"^[0-9a-f]{64}$")
     name: str = ""
-    tenant: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    tenant: str = Field(default="default", pattern=TENANT.pattern)
     groups: tuple[str, ...] = ()
     lane: Lane = "interactive"
     created_at: datetime

@@ -3,6 +3,7 @@
 import ipaddress
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,10 +23,25 @@ class ServiceSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
 
-    auth: Literal["none", "keys"] = Field(
-        default="none", description="`none` is refused on any but a loopback address."
+    auth: Literal["none", "keys", "oidc"] = Field(
+        default="none",
+        description="`keys`: API keys; `oidc`: a provider's tokens, and keys where there is a file of them; `none` is "
+        "refused on any but a loopback address.",
     )
     keys_file: Path | None = Field(default=None, description="JSON file of hashed API keys, re-read when it changes.")
+    oidc_issuer: str | None = Field(
+        default=None, description="The provider's issuer, such as https://login.example/realm."
+    )
+    oidc_audience: str | None = Field(default=None, description="What tokens must be meant for: `aud`.")
+    oidc_tenant_claim: str = Field(
+        default="", description="Claim with the caller's tenant; empty: everyone is of the tenant `default`."
+    )
+    oidc_groups_claim: str = Field(
+        default="groups", description="Claim with the caller's groups; a dotted path where it lies deeper."
+    )
+    oidc_keys_url: str | None = Field(
+        default=None, description="Where its signing keys are (JWKS); none: where its discovery document says."
+    )
     service_key_file: Path | None = Field(default=None, description="This service's own key for calling the others.")
 
     config_file: Path | None = Field(
@@ -70,10 +86,16 @@ class ServiceSettings(BaseSettings):
         if self.auth == "none" and not is_loopback(self.host):
             raise ValueError(
                 f"FAIRLEAD_AUTH=none is only for loopback addresses, and FAIRLEAD_HOST is {self.host}: "
-                "set FAIRLEAD_AUTH=keys with FAIRLEAD_KEYS_FILE"
+                "set FAIRLEAD_AUTH=keys with FAIRLEAD_KEYS_FILE, or FAIRLEAD_AUTH=oidc"
             )
         if self.auth == "keys" and self.keys_file is None:
             raise ValueError("FAIRLEAD_AUTH=keys needs FAIRLEAD_KEYS_FILE (make one: python -m common.keys create)")
+        if self.auth == "oidc":
+            if not (self.oidc_issuer and self.oidc_audience):
+                raise ValueError("FAIRLEAD_AUTH=oidc needs FAIRLEAD_OIDC_ISSUER and FAIRLEAD_OIDC_AUDIENCE")
+            for name, url in (("ISSUER", self.oidc_issuer), ("KEYS_URL", self.oidc_keys_url or self.oidc_issuer)):
+                if not is_trustworthy(url):
+                    raise ValueError(f"FAIRLEAD_OIDC_{name}={url}: keys come by https, or by http from this machine")
         if self.config_map is not None and self.config_file is None:
             raise ValueError("FAIRLEAD_CONFIG_MAP needs FAIRLEAD_CONFIG_FILE: the folder that it is mounted at")
         if self.last_good_config_map is not None and self.config_map is None:
@@ -107,3 +129,9 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_trustworthy(url: str) -> bool:
+    """Whether what is read there is what was sent: over TLS, or from this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))

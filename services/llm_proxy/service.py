@@ -44,7 +44,9 @@ class Pool:
             database_url=database.get_secret_value() if database else None,
             api_server=settings.api_server(),
         )
-        self._proxy = Proxy(self._admission, Authenticator(settings), self._tracing, settings.max_body_bytes)
+        self._auth = Authenticator(settings)
+        self._auth.watched(self.health)
+        self._proxy = Proxy(self._admission, self._auth, self._tracing, settings.max_body_bytes)
         self._operations = Operations(self._proxy, self._live, self.health)
         BUILD.labels(settings.service, settings.commit, settings.environment).set(1)
 
@@ -71,6 +73,7 @@ class Pool:
         async with AsyncExitStack() as stack:
             try:
                 await stack.enter_async_context(loop_lag.watched("llm-proxy"))
+                stack.enter_context(self._auth.running())
                 await stack.enter_async_context(self._live.watch())
                 await stack.enter_async_context(self._admission.running())
                 client = await stack.enter_async_context(upstream_client())

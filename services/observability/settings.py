@@ -29,7 +29,7 @@ class BufferSettings(ServiceSettings):
 
     @model_validator(mode="after")
     def _has_a_key(self) -> Self:
-        if self.auth == "keys" and self.service_key_file is None:
+        if self.auth != "none" and self.service_key_file is None:
             raise ValueError(
                 "FAIRLEAD_AUTH=keys needs FAIRLEAD_SERVICE_KEY_FILE here: the key that the collector sends with traces"
             )

@@ -87,7 +87,7 @@ def held_by(settings: OrchestratorSettings, live: LiveConfig[OrchestratorTunable
             audit = Audit(database)
             audit_writer = AuditWriter(audit)
             await stack.enter_async_context(audit_writer.running())
-            keys_file = settings.keys_file if settings.auth == "keys" else None
+            keys_file = None if settings.auth == "none" else settings.keys_file
             await stack.enter_async_context(key_changes.followed(keys_file, audit))
             callbacks = Callbacks([audit_writer, *([forwarder] if forwarder else [])])
             catalog, chunks = Catalog(database), PostgresChunkStore(database)

@@ -1,8 +1,8 @@
 {{/*
 common.fairlead (list context spec): the spec of common.pod with what our services are told added by what they use:
   port: 8080            FAIRLEAD_PORT, and `ports: {http: …}`
-  uses: [keys, serviceKey, database, files, pool, traces, tunables]
-Values read: keys, serviceKeys, database, files, pool, traces, liveConfig, of those that it uses.
+  uses: [keys, people, serviceKey, database, files, pool, traces, tunables]
+Values read: keys, oidc, serviceKeys, database, files, pool, traces, liveConfig, of those that it uses.
 */}}
 {{- define "common.fairlead" -}}
 {{- $ := index . 0 -}}{{- $spec := deepCopy (index . 1) -}}{{- $values := $.Values -}}{{- $name := include "common.fullname" $ -}}
@@ -23,6 +23,14 @@ Values read: keys, serviceKeys, database, files, pool, traces, liveConfig, of th
 {{- $_ := set $env "FAIRLEAD_KEYS_FILE" "/var/run/fairlead/api-keys/keys.json" }}
 {{- $_ := set $volumes "api-keys" (dict "mountPath" "/var/run/fairlead/api-keys" "readOnly" true
       "source" (dict "secret" (dict "secretName" $values.keys.secret "defaultMode" 0440))) }}
+{{- end }}
+{{- if and (has "people" $spec.uses) $values.oidc.issuer }}
+{{- $_ := set $env "FAIRLEAD_AUTH" "oidc" }}
+{{- $_ := set $env "FAIRLEAD_OIDC_ISSUER" $values.oidc.issuer }}
+{{- $_ := set $env "FAIRLEAD_OIDC_AUDIENCE" (required (printf "%s: oidc.issuer without oidc.audience: say what tokens must be meant for" $.Chart.Name) $values.oidc.audience) }}
+{{- with $values.oidc.tenantClaim }}{{ $_ := set $env "FAIRLEAD_OIDC_TENANT_CLAIM" . }}{{ end }}
+{{- with $values.oidc.groupsClaim }}{{ $_ := set $env "FAIRLEAD_OIDC_GROUPS_CLAIM" . }}{{ end }}
+{{- with $values.oidc.keysUrl }}{{ $_ := set $env "FAIRLEAD_OIDC_KEYS_URL" . }}{{ end }}
 {{- end }}
 {{- if has "serviceKey" $spec.uses }}
 {{- $_ := set $env "FAIRLEAD_SERVICE_KEY_FILE" "/var/run/fairlead/service-key/key" }}

@@ -13,6 +13,6 @@
 {{- end }}
 {{- end }}
 {{- with .Values.traceStore.pageUrl }}{{ $_ := set $env "FAIRLEAD_TRACE_URL" . }}{{ end }}
-{{- $uses := list "keys" "serviceKey" "database" "files" "pool" "traces" "tunables" }}
+{{- $uses := list "keys" "people" "serviceKey" "database" "files" "pool" "traces" "tunables" }}
 {{- dict "port" 8080 "uses" $uses "env" $env "volumes" $volumes "workload" (.Values.rollout.enabled | ternary "none" "") | toYaml }}
 {{- end }}
