@@ -26,7 +26,7 @@ def install(cluster: Cluster, image: str) -> None:
 
 @contextmanager
 def remote(cluster: Cluster) -> Iterator[str]:
-    """Its address as this machine reaches it while the context is open. A pod on its way to another node is waited for."""
+    """Its address as this machine reaches it while the context is open. A pod that changes its node is waited for."""
     cluster.rolled_out(NAMESPACE, f"deployment/{NAME}")
     with cluster.forwarded(NAMESPACE, f"service/{NAME}", PORT) as port:
         yield f"http://127.0.0.1:{port}/platform.git"
