@@ -6,6 +6,7 @@ and soon when a token names a key that is not known. Those that are held stay in
 
 import json
 import threading
+import time
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any, cast
 import jwt
 
 from common.authenticator import Caller, Refused
-from common.key_file import TENANT
+from common.key_file import TENANT, digest
 from common.logs import get_logger
 from common.metrics import counter, gauge
 from common.settings import ServiceSettings, is_trustworthy
@@ -36,6 +37,7 @@ LEEWAY_S = 30
 LONGEST_TOKEN = 16_384
 LONGEST_SUBJECT = 255
 MOST_GROUPS = 1000
+MOST_CHECKED = 10_000
 
 
 BY_KIND = {
@@ -76,6 +78,8 @@ class Tokens:
         self._tenant_claim, self._groups_claim = settings.oidc_tenant_claim, settings.oidc_groups_claim
         self._keys_url = settings.oidc_keys_url
         self._keys: dict[str, _Key] = {}
+        # A signature takes a sixth of a millisecond, and a person's token comes again and again until it expires.
+        self._checked: dict[str, tuple[float, Caller]] = {}
         self._wanted = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="oidc-keys", daemon=True)
@@ -103,13 +107,25 @@ class Tokens:
         """Whose token it is. Raises Refused with the reason, for a counter."""
         if len(token) > LONGEST_TOKEN:
             raise Refused("token_too_long")
+        # Taken before the check: what old keys said is dropped with them when others come.
+        checked, name = self._checked, digest(token)
+        ends_at, caller = checked.get(name, (0.0, None))
+        if caller is None or time.time() >= ends_at:
+            claims = self._claims(token)
+            caller = self._of(claims)
+            if len(checked) >= MOST_CHECKED:
+                checked.clear()
+            checked[name] = float(claims["exp"]) + LEEWAY_S, caller
+        return caller
+
+    def _claims(self, token: str) -> Mapping[str, Any]:
         try:
             name = jwt.get_unverified_header(token).get("kid", "")
             key = self._keys.get(name)
             if key is None:
                 self._wanted.set()
                 raise Refused("unknown_signing_key")
-            claims = jwt.decode(
+            return jwt.decode(
                 token,
                 key.key,
                 algorithms=list(key.algorithms),
@@ -126,7 +142,6 @@ class Tokens:
             raise Refused("other_issuer") from None
         except jwt.PyJWTError:
             raise Refused("token_invalid") from None
-        return self._of(claims)
 
     def _of(self, claims: Mapping[str, Any]) -> Caller:
         subject = claims["sub"]
@@ -168,7 +183,7 @@ class Tokens:
             log.error("oidc_keys_not_fetched", issuer=self._issuer, error=str(error)[:200], kept=len(self._keys))
             return
         FETCHES.labels(self._service, "fetched").inc()
-        self._keys = found
+        self._keys, self._checked = found, {}
         KEYS.labels(self._service).set(len(found))
 
     def _signing_keys(self) -> dict[str, _Key]:

@@ -121,6 +121,33 @@ def test_what_does_not_open(check: Authenticator, provider: Provider) -> None:
     assert len(answers) == 1, "an answer must not say why"
 
 
+def test_a_token_that_was_good_ends_when_it_says(
+    check: Authenticator, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oidc, "LEEWAY_S", 0)
+    token = provider.token(exp=datetime.now(UTC) + timedelta(seconds=2))
+    assert check.authenticate(bearer(token)).key_id == "oidc:ann"
+
+    def ended() -> bool:
+        try:
+            check.authenticate(bearer(token))
+        except ApiError:
+            return True
+        return False
+
+    until(ended)
+
+
+def test_what_is_remembered_of_tokens_is_bounded(
+    check: Authenticator, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oidc, "MOST_CHECKED", 3)
+    for number in range(8):
+        assert check.authenticate(bearer(provider.token(sub=f"person-{number}"))).key_id == f"oidc:person-{number}"
+    assert check.tokens is not None
+    assert len(check.tokens._checked) <= 3
+
+
 def test_a_key_that_is_new_is_fetched_and_a_withdrawn_one_opens_nothing(
     check: Authenticator, provider: Provider
 ) -> None:
