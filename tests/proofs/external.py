@@ -17,7 +17,7 @@ SPEAKERS = ("orchestrator", "ingestion", "llm-proxy", "vector-store", "trace-col
 
 def managed(stage: Stage) -> None:
     """Mode `external`, in test beside dev; test goes afterwards."""
-    cluster = stage.cluster
+    cluster, before = stage.cluster, stage.head()
     address = _install(stage)
     with stage.traffic(streams=1) as traffic:
         began = time.monotonic()
@@ -41,6 +41,8 @@ def managed(stage: Stage) -> None:
     databases = [each["metadata"]["name"] for each in ours if "vector-store" in each["metadata"]["name"]]
     stage.note(NAME, "databases of our own beside it", str(len(databases)), not databases)
     guest.remove(cluster, beside.TARGET)
+    # Git too: what comes later is to find test as it was.
+    stage.settled(stage.back_to(before))
     cluster.kubectl("delete", "namespace", NAMESPACE)
     stage.note(NAME, "test taken away: a question in dev", stage.unanswered() or "cited", not stage.unanswered())
 
