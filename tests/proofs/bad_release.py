@@ -50,12 +50,11 @@ def _bad(stage: Stage, what: str, change: Any, chart: str, reasons: tuple[str, .
     with stage.traffic() as traffic:
         stage.merge(f"A bad release: {what}", change)
         time.sleep(LOOK_S)
-        state = stage.application(chart)
-        operation = state.get("operationState", {})
-        said = argo_api.unwell(stage.cluster, f"{stage.environment}-{chart}")
-        if operation.get("phase") != "Succeeded":
-            said.insert(0, operation.get("message", ""))
-        text = f"{state['health']['status']}: {'; '.join(said)[:240]}"
+        until, text = time.monotonic() + LOOK_S, _shown(stage, chart)
+        # A pod that crashes runs for a moment now and then, as whoever looks at the page sees.
+        while not any(why in text for why in reasons) and time.monotonic() < until:
+            time.sleep(2)
+            text = _shown(stage, chart)
         stage.note(NAME, f"{what}: Argo CD", text, any(why in text for why in reasons))
         began = time.monotonic()
         commit = stage.revert()
@@ -65,3 +64,13 @@ def _bad(stage: Stage, what: str, change: Any, chart: str, reasons: tuple[str, .
         by_hand = f", the sync of {', '.join(ended)} ended by hand" if ended else ""
         stage.note(NAME, f"{what}: revert → healthy", f"{time.monotonic() - began:.0f} s{by_hand}", True)
     stage.note_traffic(NAME, f"{what}: traffic", traffic)
+
+
+def _shown(stage: Stage, chart: str) -> str:
+    """What Argo CD's page shows of an application that is not well."""
+    state = stage.application(chart)
+    operation = state.get("operationState", {})
+    said = argo_api.unwell(stage.cluster, f"{stage.environment}-{chart}")
+    if operation.get("phase") != "Succeeded":
+        said.insert(0, operation.get("message", ""))
+    return f"{state['health']['status']}: {'; '.join(said)[:240]}"
