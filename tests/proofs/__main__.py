@@ -92,7 +92,7 @@ def main() -> int:
         broken = _hold(stage, name)
         # After each: what was seen is not lost where a later one is ended.
         if not arguments.no_record:
-            evidence.write(ROOT / "docs/proofs.md", stage.figures, commit, nodes)
+            evidence.write(ROOT / "docs/proofs.md", stage.figures, name, commit, nodes)
     if not (arguments.keep or broken):
         kind.delete(cluster)
     return broken

@@ -35,11 +35,14 @@ def save(stage: Stage, folder: Path) -> None:
         (folder / file).write_text(done.stdout + done.stderr, encoding="utf-8")
 
 
-def write(path: Path, figures: Sequence[Figure], commit: str, nodes: int) -> None:
-    """The table of all figures. Figures of proofs that were not held this time stay as they were."""
+def write(path: Path, figures: Sequence[Figure], again: str, commit: str, nodes: int) -> None:
+    """The table of all figures. Figures of proofs that were not held this time stay as they were.
+
+    `again`: what was just held; that it broke off the last time is no longer said.
+    """
     kept = path.with_name(f"{path.stem}.json")
     known: list[dict[str, object]] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
-    held = {figure.proof for figure in figures}
+    held = {again, *(figure.proof for figure in figures)}
     about = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": commit[:12], "nodes": nodes}
     entries = [each for each in known if each["proof"] not in held]
     entries += [vars(figure) | about for figure in figures]
