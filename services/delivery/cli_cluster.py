@@ -43,16 +43,17 @@ def up_command(
         typer.echo(f"\n{answer['choices'][0]['message']['content']}\n")
         for citation in answer["citations"]:
             typer.echo(f"  {citation['filename']}: {json.dumps(citation['quote'], ensure_ascii=False)}")
+        which = "" if name == Cluster().name else f' ARGS="--name {name}"'
         if argo.environments(wish.cluster)[0] == environment:
             typer.echo(f"\n  API      http://127.0.0.1:{port}/v1")
         else:
+            which = f" ENV={environment}{which}"
             forward = f"-n fairlead-{environment} port-forward service/orchestrator :8080"
             typer.echo(f"\n  API      kubectl --context {wish.cluster.context} {forward}")
         typer.echo(
             f"  key      kubectl --context {wish.cluster.context} -n fairlead-vault get secret {environment}-user "
             "-o jsonpath='{.data.key}' | base64 -d"
         )
-        which = "" if name == Cluster().name else f' ARGS="--name {name}"'
         typer.echo(f"  stop     make down{which}")
 
 
@@ -64,6 +65,7 @@ def down_command(
     with plain_errors():
         if environment:
             guest.remove(Cluster(name), environment)
+            typer.echo(f"{environment} is gone, with its data and its secrets")
         else:
             kind.delete(Cluster(name))
 
