@@ -140,7 +140,7 @@ class Tokens:
             raise Refused("other_audience") from None
         except jwt.InvalidIssuerError:
             raise Refused("other_issuer") from None
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, RecursionError):  # a header may be nested as deep as it is long
             raise Refused("token_invalid") from None
 
     def _of(self, claims: Mapping[str, Any]) -> Caller:
@@ -159,7 +159,7 @@ class Tokens:
     def _groups(self, claims: Mapping[str, Any]) -> tuple[str, ...]:
         found = claim(claims, self._groups_claim) if self._groups_claim else None
         listed = cast("list[object]", found) if isinstance(found, list) else [found] if found else []
-        if not found and self._groups_claim in claims.get("_claim_names", {}):
+        if not found and self._groups_claim in (claims.get("_claim_names") or ()):
             # Entra ID leaves groups out where there are many. Without groups less is seen, never more.
             log.warning("oidc_groups_left_out", claim=self._groups_claim)
         return tuple(group for group in listed if isinstance(group, str))[:MOST_GROUPS]

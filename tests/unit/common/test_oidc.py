@@ -19,6 +19,8 @@ from common.errors import ApiError
 from common.settings import ServiceSettings
 from fakes.identity_provider import AUDIENCE, EC_KEY, OTHER_KEY, RSA_KEY, Provider, described
 
+WRONG_KID = b'{"alg": "RS256", "kid": [1]}'
+
 
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
@@ -113,6 +115,8 @@ def test_what_does_not_open(check: Authenticator, provider: Provider) -> None:
         provider.token(EC_KEY, "one", "ES256"),
         provider.token()[:-6] + "AAAAAA",
         "a.b.c",
+        f"{base64.urlsafe_b64encode(b'[' * 12_000).decode()}.b.c",
+        f"{base64.urlsafe_b64encode(WRONG_KID).decode()}.b.c",
         "..",
         "x" * 20_000 + "..",
     ]
