@@ -118,6 +118,10 @@ class Tokens:
             checked[name] = float(claims["exp"]) + LEEWAY_S, caller
         return caller
 
+    def forget(self) -> None:
+        """Check every token anew."""
+        self._checked = {}
+
     def _claims(self, token: str) -> Mapping[str, Any]:
         try:
             name = jwt.get_unverified_header(token).get("kid", "")
@@ -183,7 +187,8 @@ class Tokens:
             log.error("oidc_keys_not_fetched", issuer=self._issuer, error=str(error)[:200], kept=len(self._keys))
             return
         FETCHES.labels(self._service, "fetched").inc()
-        self._keys, self._checked = found, {}
+        self._keys = found
+        self.forget()
         KEYS.labels(self._service).set(len(found))
 
     def _signing_keys(self) -> dict[str, _Key]:
