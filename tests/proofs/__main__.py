@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from delivery import image_set
-from delivery.cluster import git_server, kind, vault
+from delivery.cluster import git_server, kind
 from delivery.cluster.kind import Kit
 from delivery.cluster.kubernetes import Cluster
 from delivery.cluster.up import Wish, api, up
@@ -107,7 +107,7 @@ def _stage(repository: Repository, wish: Wish, *, as_is: bool) -> Stage:
     store = client.store_of(ROOT / "samples")
     stage = Stage(repository, wish.cluster, client, store, images, wish.state, wish.operators)
     key = secrets.token_urlsafe(24)
-    wish.cluster.secret(vault.NAMESPACE, f"{stage.environment}-fairlead-model-keys", {"proof": key})
+    stage.rotate("fairlead-model-keys", {"proof": key})
     install_model(stage, images.name("orchestrator"), {"proof": key})
     stage.settled(stage.merge("Ask the model of the proofs", lambda clone: put_model_behind_the_pool(stage, clone)))
     stage.until("answers by the model of the proofs", lambda: model_answers(stage, key), 240)

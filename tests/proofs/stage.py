@@ -1,6 +1,5 @@
 """The platform on its cluster, and what a proof may do with it."""
 
-import base64
 import hashlib
 import subprocess
 import time
@@ -171,12 +170,11 @@ class Stage:
 
     def rotate(self, name: str, values: dict[str, str]) -> None:
         """Put other values into the vault."""
-        self.cluster.secret(vault.NAMESPACE, f"{self.environment}-{name}", values)
+        vault.put(self.cluster, self.environment, name, values)
 
     def secret(self, name: str) -> dict[str, str]:
         """A Secret of the environment, decoded."""
-        found = self.cluster.get("secret", "-n", self.namespace, name)
-        return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+        return self.cluster.secret_values(self.namespace, name)
 
 
 def install_model(stage: Stage, image: str, keys: dict[str, str]) -> None:

@@ -68,6 +68,13 @@ class Cluster:
         data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
         self.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
 
+    def secret_values(self, namespace: str, name: str) -> dict[str, str]:
+        """A Secret's values, decoded. Raises DeliveryError where there is none."""
+        found = self.get("secret", "-n", namespace, name)
+        if found is None:
+            raise DeliveryError(f"there is no Secret {name} in {namespace}")
+        return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+
     def rolled_out(self, namespace: str, *workloads: str, timeout_s: int = 300) -> None:
         """Wait until these workloads run as they should."""
         for workload in workloads:

@@ -49,9 +49,8 @@ def open_for_operator(cluster: Cluster, timeout_s: float = 300.0) -> None:
 
 
 def values(cluster: Cluster, environment: str, name: str) -> dict[str, str]:
-    """A secret of the environment."""
-    found = cluster.get("secret", "-n", NAMESPACE, f"{environment}-{name}")
-    return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+    """A secret of the environment. Raises DeliveryError where the vault has none."""
+    return cluster.secret_values(NAMESPACE, f"{environment}-{name}")
 
 
 def key(cluster: Cluster, environment: str) -> str:
